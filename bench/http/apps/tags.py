@@ -1,0 +1,3 @@
+"""What S2 answers beside its arguments."""
+
+TAGS = ["alpha", "beta", "gamma", "delta", "omega"]

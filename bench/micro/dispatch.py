@@ -1,0 +1,153 @@
+"""What it costs to dispatch one message without network, above the handler itself, and what interception costs.
+
+The rounds of all cases are interleaved; the median is printed, in microseconds per call.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from bench import report
+from sqlalchemy import literal, select
+
+from krepis import Command, Context, Query, ReadPort
+from krepis.app import App, bind
+from krepis.port import PortCall
+from krepis.sql import Database, Sql, statement
+
+EXAMPLES = """examples:
+  bench/run dispatch --count 20000 --repeat 3
+  bench/run dispatch --write
+"""
+SEVEN = statement(select(literal(7)), into=int)
+
+
+class Numbers(ReadPort, Protocol):
+    async def same(self, ctx: Context, number: int) -> int: ...
+
+
+class Rows(ReadPort, Protocol):
+    async def seven(self, ctx: Context) -> int: ...
+
+
+class PlainNumbers(Numbers):
+    async def same(self, ctx: Context, number: int) -> int:
+        return number
+
+
+class SqlRows(Rows):
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    async def seven(self, ctx: Context) -> int:
+        return await self._sql.one(SEVEN)
+
+
+class Bare(Command[int]):
+    quantity: int
+
+
+class WithPort(Command[int]):
+    quantity: int
+
+
+class FromStore(Query[int]):
+    quantity: int
+
+
+class IntoStore(Command[int]):
+    quantity: int
+
+
+async def bare(ctx: Context, command: Bare) -> int:
+    return command.quantity
+
+
+async def with_port(ctx: Context, command: WithPort, *, numbers: Numbers) -> int:
+    return await numbers.same(ctx, command.quantity)
+
+
+async def from_store(ctx: Context, query: FromStore, *, rows: Rows) -> int:
+    return await rows.seven(ctx)
+
+
+async def into_store(ctx: Context, command: IntoStore, *, rows: Rows) -> int:
+    return await rows.seven(ctx)
+
+
+async def passing(call: PortCall, proceed: Callable[[], Awaitable[Any]]) -> Any:
+    return await proceed()
+
+
+def an_app(*interceptors: Any) -> App:
+    return App(
+        "dispatch",
+        handlers=(bare, with_port, from_store, into_store),
+        adapters=(bind(Numbers, PlainNumbers), bind(Rows, SqlRows)),
+        store=Database("sqlite://"),
+        interceptors=interceptors,
+    )
+
+
+async def measure(count: int, repeat: int) -> dict[str, float]:
+    async with an_app().start() as plain, an_app(passing).start() as intercepted:
+        ctx = plain.context(timeout=3600)
+        numbers = PlainNumbers()
+        first, second, third, fourth = (
+            Bare(quantity=3),
+            WithPort(quantity=3),
+            FromStore(quantity=3),
+            IntoStore(quantity=3),
+        )
+        cases = {
+            "a handler, called by hand": lambda: bare(ctx, first),
+            "dispatched, with context and deadline": lambda: plain.dispatch(ctx, first),
+            "a handler with a port, called by hand": lambda: with_port(ctx, second, numbers=numbers),
+            "dispatched, no interceptor": lambda: plain.dispatch(ctx, second),
+            "dispatched, one interceptor": lambda: intercepted.dispatch(ctx, second),
+            "a query with one row, dispatched (SQLite in memory, read-only transaction)": lambda: plain.dispatch(
+                ctx, third
+            ),
+            "a command with one row, dispatched (SQLite in memory, write transaction)": lambda: plain.dispatch(
+                ctx, fourth
+            ),
+        }
+        figures: dict[str, list[float]] = {name: [] for name in cases}
+        for _ in range(repeat):
+            for name, step in cases.items():
+                figures[name].append(await timed(count, step))
+    return {name: statistics.median(values) for name, values in figures.items()}
+
+
+async def timed(count: int, step: Callable[[], Awaitable[Any]]) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        await step()
+    return (time.perf_counter() - start) / count * 1e6
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="bench/run dispatch",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--count", type=int, default=100_000, help="calls a round (%(default)s)")
+    parser.add_argument("--repeat", type=int, default=7, help="rounds (%(default)s)")
+    parser.add_argument("--write", action="store_true", help="put the table into bench/RESULTS.md")
+    options = parser.parse_args(arguments)
+    figures = asyncio.run(measure(options.count, options.repeat))
+    text = "\n".join(["| call | us |", "| :-- | --: |", *(f"| {name} | {us:.2f} |" for name, us in figures.items())])
+    print(text)
+    if options.write:
+        report.write("dispatch", text, command=["bench/run", "dispatch", *arguments])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,255 @@
+"""A walk through the library: `python examples/library/demo.py [--port N]`.
+
+It migrates a fresh database in a temporary folder, starts the server as a process of its own, and tells a story over
+HTTP, each step with what was asked and what came back. Then it serves until Ctrl-C; with `CI=true` it ends by itself.
+The exit code is 1 when a step did not go as expected.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+HERE = Path(__file__).parent
+KREPIS = Path(sys.executable).with_name("krepis")
+HOST = "127.0.0.1"
+START_WAIT_S = 20.0
+STOP_WAIT_S = 20.0
+SHOWN_CHARS = 120
+
+DUNE = "9780441013593"
+
+
+class Surprise(Exception):
+    """A step did not go as expected."""
+
+
+class Reply:
+    """What the server answered."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.getheaders()}
+        self.body = response.read()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def line(self) -> str:
+        """The answer on one line; of a problem, what a person wants to know of it."""
+        text = " ".join(self.body.decode().split()) or "(no body)"
+        if self.headers.get("content-type") == "application/problem+json":
+            fields = "".join(f"; {each['path']} {each['message']}" for each in self.json.get("errors", []))
+            text = f"{self.json['code']}: {self.json['detail']}{fields}"
+        return shortened(text)
+
+
+class Visitor:
+    """Somebody who walks through the library and says what they see."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection(HOST, port, timeout=10)
+
+    def say(self, sentence: str) -> None:
+        print(f"\n{sentence}")
+
+    def get(self, path: str, expected: int = 200, **headers: str) -> Reply:
+        return self._ask("GET", path, None, expected, headers)
+
+    def post(self, path: str, body: object, expected: int = 200) -> Reply:
+        return self._ask("POST", path, body, expected, {})
+
+    def put(self, path: str, body: object, expected: int = 200, **headers: str) -> Reply:
+        return self._ask("PUT", path, body, expected, headers)
+
+    def expect(self, found: object, wanted: object) -> None:
+        """Stop the walk unless `found` is what was wanted."""
+        if found != wanted:
+            raise Surprise(f"expected {wanted!r}, found {found!r}")
+
+    def _ask(self, method: str, path: str, body: object, expected: int, headers: dict[str, str]) -> Reply:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        content = None if body is None else json.dumps(body).encode()
+        if content is not None:
+            sent["content-type"] = "application/json"
+        self._connection.request(method, path, content, sent)
+        reply = Reply(self._connection.getresponse())
+        print(f"  {method:<5}{shortened(path):<38} {reply.status}  {reply.line}")
+        if reply.status != expected:
+            raise Surprise(f"expected the status {expected}, found {reply.status}")
+        return reply
+
+
+def shortened(text: str) -> str:
+    """The text with the last digits of ids only, and not too long for a line."""
+    text = re.sub(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{8}([0-9a-f]{4})\b", r"…\1", text)
+    return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
+
+
+def walk(visitor: Visitor, database: Path) -> None:
+    """The story."""
+    manager, copy = stock(visitor)
+    alice, bob, loan = lend(visitor, copy)
+    come_late(visitor, database, loan, bob, copy)
+    settle(visitor, alice, manager)
+    revise(visitor, manager)
+    read(visitor)
+
+
+def stock(visitor: Visitor) -> tuple[str, str]:
+    visitor.say("The library hires somebody and puts a book on its shelf.")
+    manager = visitor.post("/staff", {"name": "Max", "role": "manager"}, 201).json["id"]
+    book = {"isbn": DUNE, "title": "Dune", "author": "Frank Herbert", "published": 1965, "by": manager}
+    visitor.post("/books", book, 201)
+    copy = visitor.post(f"/books/{DUNE}/copies", {"by": manager}, 201).json["id"]
+    return manager, copy
+
+
+def lend(visitor: Visitor, copy: str) -> tuple[str, str, str]:
+    visitor.say("Alice takes the only copy home; Bob is refused, and queues for it.")
+    alice = visitor.post("/members", {"name": "Alice", "email": "alice@example.org"}, 201).json["id"]
+    bob = visitor.post("/members", {"name": "Bob", "email": "bob@example.org", "kind": "student"}, 201).json["id"]
+    loan = visitor.post("/loans", {"member": alice, "copy": copy}, 201).json["id"]
+    refused = visitor.post("/loans", {"member": bob, "copy": copy}, 409)
+    visitor.expect(refused.json["code"], "copy_lent")
+    visitor.post(f"/books/{DUNE}/reservations", {"member": bob}, 201)
+    visitor.expect(visitor.post(f"/loans/{loan}/renew", {}, 409).json["code"], "others_wait")
+    return alice, bob, loan
+
+
+def come_late(visitor: Visitor, database: Path, loan: str, bob: str, copy: str) -> None:
+    visitor.say("Weeks pass (in the database), and Alice brings the copy back on the third day after it was due.")
+    let_pass(database, loan, timedelta(days=23, hours=12))
+    visitor.expect(len(visitor.get("/loans/overdue").json["items"]), 1)
+    returned = visitor.post(f"/loans/{loan}/return", {})
+    visitor.expect(returned.json["fine"]["amount"], {"amount": "0.75", "currency": "EUR"})
+    visitor.say("Now the copy waits for Bob, and for nobody else.")
+    account = visitor.get(f"/members/{bob}/account")
+    visitor.expect(account.json["reservations"][0]["status"], "ready")
+    visitor.post("/loans", {"member": bob, "copy": copy}, 201)
+
+
+def let_pass(database: Path, loan: str, time: timedelta) -> None:
+    """As if the loan had begun that much earlier."""
+    connection = sqlite3.connect(database, timeout=5)
+    key = (UUID(loan).hex,)
+    (due,) = connection.execute("SELECT due_at FROM loans WHERE id = ?", key).fetchone()
+    earlier = (datetime.fromisoformat(due) - time).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    connection.execute("UPDATE loans SET due_at = ? WHERE id = ?", (earlier, *key))
+    connection.commit()
+    connection.close()
+
+
+def settle(visitor: Visitor, alice: str, manager: str) -> None:
+    visitor.say("Alice pays a part of her fine, exactly; the manager forgives the rest.")
+    fine = visitor.get(f"/members/{alice}/account").json["fines"][0]["id"]
+    paid = visitor.post(f"/fines/{fine}/payments", {"amount": {"amount": "0.10", "currency": "EUR"}})
+    visitor.expect(paid.json["owed"], {"amount": "0.65", "currency": "EUR"})
+    visitor.post(f"/fines/{fine}/waive", {"reason": "a kind face", "by": alice}, 403)
+    visitor.post(f"/fines/{fine}/waive", {"reason": "a kind face", "by": manager})
+
+
+def revise(visitor: Visitor, manager: str) -> None:
+    visitor.say("Two people correct the same entry; the second has not seen what the first wrote.")
+    seen = visitor.get(f"/books/{DUNE}").headers["etag"]
+    entry = {"title": "Dune", "author": "Herbert, Frank", "published": 1965, "by": manager}
+    visitor.put(f"/books/{DUNE}", entry, if_match=seen)
+    visitor.put(f"/books/{DUNE}", {**entry, "title": "Doon"}, 412, if_match=seen)
+    visitor.put(f"/books/{DUNE}", entry, 428)
+
+
+def read(visitor: Visitor) -> None:
+    visitor.say("Searching; asking again for what has not changed; asking for nonsense.")
+    visitor.expect(visitor.get("/books?text=herbert&limit=5").json["total"], 1)
+    tag = visitor.get(f"/books/{DUNE}/availability").headers["etag"]
+    visitor.get(f"/books/{DUNE}/availability", 304, if_none_match=tag)
+    nonsense = visitor.post("/members", {"name": "", "email": "nowhere", "kind": "owl", "age": 7}, 422)
+    visitor.expect(nonsense.headers["content-type"], "application/problem+json")
+    visitor.expect(sorted(each["path"] for each in nonsense.json["errors"]), ["/age", "/email", "/kind", "/name"])
+    visitor.get("/books?limit=1000", 422)
+    visitor.get("/nowhere", 404)
+    visitor.say("The service describes itself.")
+    visitor.expect(visitor.get("/openapi.json").json["openapi"][:3], "3.1")
+    visitor.get("/docs")
+
+
+@contextmanager
+def running_server(database: Path, port: int) -> Generator[subprocess.Popen[bytes]]:
+    """The library in a process of its own, on a fresh database, for the time of the block."""
+    environment = {**os.environ, "LIBRARY_DATABASE": f"sqlite:///{database}"}
+    print("krepis db upgrade; krepis run library.app:app", flush=True)
+    subprocess.run([KREPIS, "db", "upgrade"], check=True, cwd=HERE, env=environment)
+    command = [KREPIS, "run", "library.app:app", "--host", HOST, "--port", str(port)]
+    log = database.with_name("server.log")
+    with log.open("wb") as lines:
+        server = subprocess.Popen(command, cwd=HERE, env=environment, stderr=lines, start_new_session=True)
+    try:
+        wait_for(server, port)
+        yield server
+    except Surprise:
+        print(log.read_text(encoding="utf-8"), file=sys.stderr)
+        raise
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def wait_for(server: subprocess.Popen[bytes], port: int) -> None:
+    """Return when the server accepts connections."""
+    end = time.monotonic() + START_WAIT_S
+    while time.monotonic() < end and server.poll() is None:
+        with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise Surprise("the server did not start")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        return int(listener.getsockname()[1])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0, help="where the server listens (default: a free port)")
+    port = parser.parse_args().port or free_port()
+    with tempfile.TemporaryDirectory(prefix="krepis-library-") as folder:
+        database = Path(folder) / "library.db"
+        try:
+            with running_server(database, port) as server:
+                walk(Visitor(port), database)
+                print(f"\nAll went as expected. The library is open at http://{HOST}:{port}/docs")
+                if os.environ.get("CI") != "true":
+                    print(f"Its log is {folder}/server.log; Ctrl-C closes it.", flush=True)
+                    server.wait()
+        except KeyboardInterrupt:
+            print("\nclosed")
+        except (Surprise, OSError, subprocess.CalledProcessError) as surprise:
+            print(f"\nnot as expected: {surprise}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""List a member's loans."""
+
+from typing import Annotated
+from uuid import UUID
+
+from krepis import Context, Query
+from krepis.types import Offset, Page, paged
+
+from library.application.ports import Loans, Members
+from library.application.views import LoanView
+from library.domain.member import NoSuchMember
+
+
+class ListLoans(Query[Page[LoanView]]):
+    """A member's loans, open and past, the latest first."""
+
+    member: UUID
+    page: Annotated[Offset, paged(20, 100)]
+
+
+async def list_loans(ctx: Context, query: ListLoans, *, members: Members, loans: Loans) -> Page[LoanView]:
+    if await members.find(ctx, query.member) is None:
+        raise NoSuchMember(member=query.member)
+    return await loans.page_of(ctx, query.member, query.page)

@@ -1,0 +1,199 @@
+"""The composition root: an `App` names handlers, adapters, doors and a store; a `Service` is an app that has started.
+
+```python
+app = App(
+    "library",
+    handlers=(lend_copy, return_copy),
+    adapters=(bind(Loans, SqlLoans), bind(Books, SqlBooks)),
+    doors=doors,
+    store=Database("sqlite:///library.db"),
+)
+```
+
+An app works the same everywhere: served (`krepis run`, or any ASGI server: an app is an ASGI application), in a test
+(`krepis.testing`), in a script:
+
+```python
+async with app.start() as service:
+    await service.dispatch(service.context(), LendCopy(member=member, copy=copy))
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar, cast
+
+from krepis._system import SystemSources
+from krepis.context import Actor, Context, Origin, Sources, new_trace
+from krepis.deadline import Within
+from krepis.errors import KrepisError, WiringError
+from krepis.http.doors import Doors
+from krepis.http.serving import OpenDoors
+from krepis.http.table import DoorTable, compile_doors
+from krepis.message import Command, Query
+from krepis.plan import Plan
+from krepis.port import Interceptor, Store
+from krepis.threads import OffloadThreads
+from krepis.wiring import Binding, Graph, bind
+
+__all__ = ("App", "Service", "bind")
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+DRAIN_S = 10.0
+
+
+class App:
+    """What a service is made of. Making one does no I/O and checks nothing; `start` does both.
+
+    `interceptors` see every port call, the first one outermost. `drain_s` is how long a stop waits for work that runs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        handlers: Sequence[Callable[..., Any]],
+        adapters: Sequence[Binding] = (),
+        doors: Doors | None = None,
+        store: Store | None = None,
+        interceptors: Sequence[Interceptor] = (),
+        drain_s: float = DRAIN_S,
+    ) -> None:
+        self.name = name
+        self.handlers = _listed("handlers", handlers)
+        self.adapters = _listed("adapters", adapters)
+        self.doors = doors or Doors()
+        self.store = store
+        self.interceptors = tuple(interceptors)
+        self.drain_s = drain_s
+        self._asgi: Callable[..., Any] | None = None
+
+    def check(self) -> tuple[Graph, DoorTable]:
+        """Resolve everything, without I/O. Raises `WiringError` with all problems at once."""
+        graph = Graph(self.handlers, self.adapters, self.store)
+        table = compile_doors(self.name, self.doors, graph.handlers)
+        problems = (*graph.problems, *table.problems)
+        if problems:
+            raise WiringError(self.name, problems)
+        return graph, table
+
+    @asynccontextmanager
+    async def start(self, sources: Sources | None = None) -> AsyncGenerator[Service]:
+        """Check, open the store and the adapters of scope `app`, serve, and close them again in reverse order.
+
+        Raises `WiringError`, or the `KrepisError` of a store that disagrees with the code.
+        """
+        graph, table = self.check()
+        sources = sources or SystemSources()
+        async with AsyncExitStack() as stack:
+            if self.store is not None:
+                stack.push_async_callback(self.store.close)
+                self.store.prepare([binding.factory for binding in self.adapters])
+                await self.store.open()
+            adapters = await _open_adapters(graph, sources, stack)
+            executor = OffloadThreads()
+            stack.callback(executor.shutdown)
+            plans: dict[type[Any], Plan] = {}
+            for message, handler in graph.handlers.items():
+                steps, arguments = graph.steps(handler, adapters)
+                plans[message] = Plan(handler, steps, arguments, self.store, self.interceptors, executor)
+            service = Service(self, sources, plans, table)
+            try:
+                yield service
+            finally:
+                await service.drain(self.drain_s)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI 3: `uvicorn library.app:app`."""
+        if self._asgi is None:
+            from krepis.http.asgi import AsgiEngine  # here, since nothing beneath the engine knows ASGI
+
+            self._asgi = AsgiEngine(self)
+        await self._asgi(scope, receive, send)
+
+
+class Service:
+    """An app that has started."""
+
+    def __init__(self, app: App, sources: Sources, plans: dict[type[Any], Plan], table: DoorTable) -> None:
+        self.app = app
+        self.sources = sources
+        self.plans = plans
+        self.running = 0
+        self.doors = OpenDoors(table, self)
+
+    def context(
+        self,
+        *,
+        actor: Actor | None = None,
+        tenant: str | None = None,
+        timeout: float | None = None,
+        intent: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Context:
+        """A root context, for scripts, jobs and tests. `timeout` is in seconds from now."""
+        sources = self.sources
+        return Context(
+            trace=new_trace(sources),
+            origin=Origin(sources),
+            deadline=None if timeout is None else sources.monotonic() + timeout,
+            actor=actor,
+            tenant=tenant,
+            intents=() if intent is None else (intent,),
+            idempotency_key=idempotency_key,
+        )
+
+    async def dispatch(self, ctx: Context, message: Command[R] | Query[R]) -> R:
+        """Handle a message in a unit of work of its own, under `ctx`, and answer with what its handler answers.
+
+        Raises what the handler raises (a `Rejection` is a refusal that changed nothing) and `DeadlinePassed`.
+        """
+        plan = self.plans.get(type(message))
+        if plan is None:
+            raise KrepisError(
+                f"the app `{self.app.name}` has no handler for `{type(message).__name__}`",
+                hint="add its handler to `App(handlers=...)`",
+            )
+        own = ctx.begin(type(message).__name__)
+        self.running += 1
+        try:
+            return cast(R, await Within(cast(Any, plan.run(own, message, _as_is)), self.sources, own.deadline))
+        finally:
+            self.running -= 1
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until nothing runs any more, at most for `seconds`."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self.running and loop.time() < end:  # noqa: ASYNC110 - an event would cost every request
+            await asyncio.sleep(0.01)
+
+
+def _listed(name: str, given: Sequence[T]) -> tuple[T, ...]:
+    if not isinstance(given, list | tuple):
+        raise KrepisError(f"`App({name}=...)` takes a tuple", hint=f"write `{name}=(one,)`, with the comma")
+    return tuple(given)
+
+
+def _as_is(answer: Any) -> Any:
+    return answer
+
+
+async def _open_adapters(graph: Graph, sources: Sources, stack: AsyncExitStack) -> dict[Binding, Any]:
+    adapters: dict[Binding, Any] = {}
+    for binding in graph.app_order():
+        parts = {
+            need.name: adapters[need.of] if isinstance(need.of, Binding) else sources
+            for need in graph.needs[binding]
+            if need.of != "unit"
+        }
+        adapter = binding.factory(**parts)
+        if hasattr(adapter, "__aenter__"):
+            adapter = await stack.enter_async_context(adapter)
+        adapters[binding] = adapter
+    return adapters
