@@ -14,8 +14,7 @@ from typing import Any, Protocol
 from bench import report
 from sqlalchemy import literal, select
 
-from krepis import Command, Context, Query, ReadPort
-from krepis.app import App, bind
+from krepis import App, Command, Context, Query, ReadPort, bind
 from krepis.port import PortCall
 from krepis.sql import Database, Sql, statement
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import pytest
 import uvicorn
 
-from krepis.app import App, Service, bind
+from krepis import App, Service, bind
 from krepis.context import Sources
 from krepis.testing import MemoryStore, TestService, TestSources, start
 from serving import wait_until

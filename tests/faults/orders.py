@@ -35,9 +35,7 @@ from sqlalchemy import (
     update,
 )
 
-from krepis import Command, Context, NotFound, Query, ReadPort, Rejection, Value, WritePort
-from krepis.app import App, bind
-from krepis.handler import offload
+from krepis import App, Command, Context, NotFound, Query, ReadPort, Rejection, Value, WritePort, bind, offload
 from krepis.http import Doors, header
 from krepis.port import Mode
 from krepis.sql import Database, Sql, statement

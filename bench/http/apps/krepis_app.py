@@ -4,8 +4,7 @@ from typing import Annotated
 
 from tags import TAGS
 
-from krepis import Command, Context, Query, Value
-from krepis.app import App
+from krepis import App, Command, Context, Query, Value
 from krepis.http import Doors
 from krepis.types import between
 

@@ -18,8 +18,7 @@ from sqlalchemy import (
     select,
 )
 
-from krepis import Command, Context, NotFound, Query, ReadPort, Value, WritePort
-from krepis.app import App, bind
+from krepis import App, Command, Context, NotFound, Query, ReadPort, Value, WritePort, bind
 from krepis.http import Doors
 from krepis.sql import Database, Sql, statement
 from krepis.types import between

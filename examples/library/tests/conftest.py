@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from krepis.app import bind
+from krepis import bind
 from krepis.context import root
 from krepis.port import Store
 from krepis.sql import migrate, statement

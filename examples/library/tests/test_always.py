@@ -169,6 +169,4 @@ class Library(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_what_always_holds_holds_after_any_commands(new_in_memory):
     machine = type("LibraryInMemory", (Library,), {"new_in_memory": staticmethod(new_in_memory)})
-    usual = settings.default
-    assert usual is not None
-    run_state_machine_as_test(machine, settings=settings(max_examples=usual.max_examples // 2, stateful_step_count=25))
+    run_state_machine_as_test(machine, settings=settings(stateful_step_count=50))

@@ -1,6 +1,7 @@
-"""Lets tests import what they share from here: `_schemas`, `_postgres`."""
+"""Lets tests import what they share from here and from the folders below: `_schemas`, `_postgres`, `_stall`, `_shop`."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE / "http"), str(HERE / "sql")]

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from krepis.app import App, bind
+from krepis import App, bind
 from krepis.port import Store
 from krepis.sql import Database
 from krepis.wiring import Binding

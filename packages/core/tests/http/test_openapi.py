@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from openapi_spec_validator import OpenAPIV31SpecValidator
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from _stall import declared, stall
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from krepis.http import Errors
 from krepis.http.openapi import openapi_bytes, openapi_document
