@@ -94,7 +94,7 @@ def starting(python: Path, app: str, path: str) -> Callable[[], float]:
             start = time.perf_counter()
             command = [str(python), *UVICORN, "--port", str(port), app]
             # `serving` has asked for "/" already; what counts is the first answer to the path that was meant.
-            with serving(command, port=port, env={"BENCH_DB": ""}, log=folder / "log"):
+            with serving(command, port=port, env={"BENCH_DB": "", "LIBRARY_DATABASE": "sqlite://"}, log=folder / "log"):
                 status, _, _ = ask(port, "GET", path)
                 took_ms = (time.perf_counter() - start) * 1e3
         if status != 200:

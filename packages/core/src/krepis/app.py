@@ -27,7 +27,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from krepis._system import SystemSources
-from krepis.context import Actor, Context, Origin, Sources, new_trace
+from krepis.context import Actor, Context, Sources, root
 from krepis.deadline import Within
 from krepis.errors import KrepisError, WiringError
 from krepis.http.doors import Doors
@@ -137,13 +137,11 @@ class Service:
         idempotency_key: str | None = None,
     ) -> Context:
         """A root context, for scripts, jobs and tests. `timeout` is in seconds from now."""
-        sources = self.sources
-        return Context(
-            trace=new_trace(sources),
-            origin=Origin(sources),
-            deadline=None if timeout is None else sources.monotonic() + timeout,
+        return root(
+            self.sources,
             actor=actor,
             tenant=tenant,
+            timeout=timeout,
             intents=() if intent is None else (intent,),
             idempotency_key=idempotency_key,
         )

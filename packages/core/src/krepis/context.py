@@ -12,7 +12,7 @@ Rules that hold everywhere (and are property-tested):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from random import Random
 from types import MappingProxyType
@@ -285,6 +285,3 @@ class Log:
         if context.tenant is not None:
             line["tenant"] = context.tenant
         context.origin.sources.emit(level, event, line | facts)
-
-
-Narrowing = Callable[[Context], Context]

@@ -216,7 +216,9 @@ def _from_headers(field: FieldSource, headers: Mapping[bytes, bytes]) -> Any:
         tag = headers.get(b"if-match")
         if tag is None:
             raise PreconditionRequired
-        return tag.decode("latin-1").strip().removeprefix("W/").strip('"')
+        if tag.lstrip().startswith(b"W/"):
+            raise Stale  # a weak tag never matches here (RFC 9110, section 13.1.1)
+        return tag.decode("latin-1").strip().strip('"')
     raw = headers.get(field.source.name.encode())
     if raw is None:
         return None
