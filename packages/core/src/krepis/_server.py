@@ -1,26 +1,34 @@
 """The Standard server: uvicorn, with the limits that an ASGI application can't enforce itself.
 
-An app sees a request only when its headers are complete. So a caller that never completes them, or sends megabytes of
-them, has to be stopped here.
+An app sees a request only when its headers are complete. So a caller that never completes them, sends megabytes of
+them, or speaks something else than HTTP has to be stopped here. It gets a problem with a trace id, as from a door, and
+the log has a line with it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
+from msgspec import json
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from krepis._system import SystemSources
+from krepis.context import new_trace
 
 HEADER_BYTES_MAX = 65_536
 HEADER_SECONDS_MAX = 10.0
 
-_REFUSAL = (
-    b"HTTP/1.1 %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
-)
+DISCARD_S = 2.0
+"""How long the rest of a refused request is read and dropped: whoever still sends when a connection is closed loses the
+answer (RFC 9112, section 9.6)."""
+
+_HEAD = b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol that refuses headers which are too large (431) or too slow (408)."""
+    """uvicorn's protocol that refuses headers which are too large (431), too slow (408), or none (400)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,6 +46,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._in_headers:
             self._header_bytes += len(data)
         super().data_received(data)
@@ -73,17 +83,29 @@ class GuardedProtocol(HttpToolsProtocol):
             self._slow.cancel()
             self._slow = None
 
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "malformed", "this is not HTTP/1.1")
+
     def _too_slow(self) -> None:
         self._slow = None
         if self._in_headers:
-            self._refuse(b"408 Request Timeout", b"the headers did not arrive in time")
+            self._refuse(408, "slow_headers", f"the headers did not arrive within {HEADER_SECONDS_MAX:g} s")
 
     def _too_large(self) -> None:
-        self._refuse(b"431 Request Header Fields Too Large", b"the headers are larger than 64 KiB")
+        self._refuse(431, "headers_too_large", f"the headers are larger than {HEADER_BYTES_MAX} bytes")
 
-    def _refuse(self, status: bytes, sentence: bytes) -> None:
+    def _refuse(self, status: int, code: str, sentence: str) -> None:
         self._calm()
         self._refused = True
-        if not self.transport.is_closing():
-            self.transport.write(_REFUSAL % (status, len(sentence), sentence))
-            self.transport.close()
+        if self.transport.is_closing():
+            return
+        sources = SystemSources()
+        trace = new_trace(sources).id
+        sources.emit("info", "refused", {"trace": trace, "code": code, "status": status})
+        title = HTTPStatus(status).phrase
+        problem = {"type": "about:blank", "title": title, "status": status, "detail": sentence, "code": code}
+        body = json.encode({**problem, "trace": trace})
+        self.transport.write(_HEAD % (status, title.encode(), len(body)) + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(DISCARD_S, self.transport.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -64,6 +65,21 @@ def test_headers_over_the_limit_are_431(served: Served, whole: bool) -> None:
     head = b"GET /greet/a HTTP/1.1\r\nHost: x\r\nX-Much: " + b"x" * 70_000
     with served.raw(head + (b"\r\n\r\n" if whole else b"")) as connection:
         assert b"431" in connection.recv(65536).split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(b"GET / HTTP/1.1\r\nX: " + b"x" * 2_000_000, "headers_too_large"), (b"hello?\r\n\r\n", "malformed")],
+    ids=["large", "no http"],
+)
+def test_what_no_door_has_seen_is_a_problem_with_a_trace_too(served: Served, sent: bytes, code: str) -> None:
+    with served.raw(sent) as connection:
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert problem["code"] == code
+    assert served.wait_log(problem["trace"])
 
 
 def test_headers_at_the_limit_are_read(served: Served) -> None:
