@@ -236,6 +236,12 @@ def test_a_limit_out_of_range_is_refused(limit: str) -> None:
     assert refusal.value.errors[0].path == ("limit",)
 
 
+def test_a_page_is_given_by_its_parts_and_not_by_its_own_name() -> None:
+    with pytest.raises(Invalid) as refusal:
+        Decoder(Browsing).convert({"cursor": "a", "page": "x"})
+    assert [(error.path, error.code) for error in refusal.value.errors] == [(("page",), "unknown")]
+
+
 def test_a_page_of_answers_is_generic() -> None:
     assert encode(Page(items=[1, 2], total=2)) == b'{"items":[1,2],"total":2,"next":null}'
 

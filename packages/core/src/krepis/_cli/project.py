@@ -14,7 +14,9 @@ from krepis.errors import KrepisError
 if TYPE_CHECKING:
     from krepis.app import App
 
-_EXAMPLE = 'name it (`krepis run MODULE:APP`, `krepis db --app MODULE:APP`) or write `app = "MODULE:APP"` into krepis.toml'
+_EXAMPLE = (
+    'name it (`krepis run MODULE:APP`, `krepis db --app MODULE:APP`) or write `app = "MODULE:APP"` into krepis.toml'
+)
 
 
 def app_name(given: str | None) -> str:

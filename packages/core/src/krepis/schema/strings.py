@@ -49,6 +49,8 @@ class Strings:
             if isinstance(value := texts.get(name), str):
                 texts[name] = [value]
         for field, names in self._pages:
+            if field.encode_name in texts:
+                raise msgspec.ValidationError("a page is given by its parts")
             given = {name: texts.pop(name) for name in names if name in texts}
             if given or field.required:
                 texts[field.encode_name] = given
