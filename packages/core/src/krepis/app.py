@@ -22,19 +22,24 @@ async with app.start() as service:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from krepis._system import SystemSources
+from krepis.access import Policy
 from krepis.context import Actor, Context, Sources, root
 from krepis.deadline import Within
 from krepis.errors import KrepisError, WiringError
+from krepis.events import Feed
+from krepis.handler import Handler
 from krepis.http.doors import Doors
 from krepis.http.serving import OpenDoors
 from krepis.http.table import DoorTable, compile_doors
-from krepis.message import Command, Query
-from krepis.plan import Plan
+from krepis.message import Command, Event, Query
+from krepis.part import Part
+from krepis.plan import Plan, Step, Surroundings
 from krepis.port import Interceptor, Store
 from krepis.threads import OffloadThreads
 from krepis.wiring import Binding, Graph, bind
@@ -50,7 +55,10 @@ DRAIN_S = 10.0
 class App:
     """What a service is made of. Making one does no I/O and checks nothing; `start` does both.
 
-    `interceptors` see every port call, the first one outermost. `drain_s` is how long a stop waits for work that runs.
+    `reactions` handle events after the commit of the command that emitted them; `finders` find what messages are
+    about, and `policy` says who may do what (`krepis.access`); `parts` are what the app has beside its handlers
+    (`krepis.part`). `interceptors` see every port call. Of parts and interceptors the first is outermost. `drain_s` is
+    how long a stop waits for work that runs.
     """
 
     def __init__(
@@ -61,6 +69,10 @@ class App:
         adapters: Sequence[Binding] = (),
         doors: Doors | None = None,
         store: Store | None = None,
+        reactions: Sequence[Callable[..., Any]] = (),
+        finders: Sequence[Callable[..., Any]] = (),
+        policy: Policy | None = None,
+        parts: Sequence[Part] = (),
         interceptors: Sequence[Interceptor] = (),
         drain_s: float = DRAIN_S,
     ) -> None:
@@ -69,18 +81,55 @@ class App:
         self.adapters = _listed("adapters", adapters)
         self.doors = doors or Doors()
         self.store = store
+        self.reactions = _listed("reactions", reactions)
+        self.finders = _listed("finders", finders)
+        self.policy = policy
+        self.parts = _listed("parts", parts)
         self.interceptors = tuple(interceptors)
         self.drain_s = drain_s
         self._asgi: Callable[..., Any] | None = None
 
     def check(self) -> tuple[Graph, DoorTable]:
         """Resolve everything, without I/O. Raises `WiringError` with all problems at once."""
-        graph = Graph(self.handlers, self.adapters, self.store)
-        table = compile_doors(self.name, self.doors, graph.handlers)
-        problems = (*graph.problems, *table.problems)
+        graph = Graph(
+            (*self.handlers, *(one for part in self.parts for one in part.handlers())),
+            self._bindings(),
+            self.store,
+            reactions=self.reactions,
+            finders=self.finders,
+        )
+        table = compile_doors(self.name, self.doors, graph.handlers, self.policy)
+        problems = [*graph.problems, *table.problems, *self._access_problems(graph)]
+        for part in self.parts:
+            problems += part.check(graph, self.store)
         if problems:
-            raise WiringError(self.name, problems)
+            raise WiringError(self.name, tuple(problems))
         return graph, table
+
+    def _bindings(self) -> tuple[Binding, ...]:
+        return (*self.adapters, *(binding for part in self.parts for binding in part.bindings()))
+
+    def _access_problems(self, graph: Graph) -> list[KrepisError]:
+        problems: list[KrepisError] = []
+        if self.policy is not None:
+            problems += self.policy.unknown(tuple(graph.handlers))
+            for message in graph.handlers:
+                if self.policy.gate(message).needs_thing and message not in graph.finders:
+                    problems.append(
+                        KrepisError(
+                            f"a rule of the policy looks at the thing that `{message.__name__}` is about, and no finder "
+                            "finds it",
+                            hint="add one to `App(finders=...)`",
+                        )
+                    )
+        if graph.reactions and all(part.feed() is None for part in self.parts):
+            problems.append(
+                KrepisError(
+                    "the app has reactions, and no part delivers events to them",
+                    hint="add `krepis.outbox.Outbox()` to `App(parts=...)`",
+                )
+            )
+        return problems
 
     @asynccontextmanager
     async def start(self, sources: Sources | None = None) -> AsyncGenerator[Service]:
@@ -93,18 +142,24 @@ class App:
         async with AsyncExitStack() as stack:
             if self.store is not None:
                 stack.push_async_callback(self.store.close)
-                self.store.prepare([binding.factory for binding in self.adapters])
+                statements = [one for part in self.parts for one in part.statements()]
+                self.store.prepare([*(binding.factory for binding in self._bindings()), *statements])
                 await self.store.open()
             adapters = await _open_adapters(graph, sources, stack)
             executor = OffloadThreads()
             stack.callback(executor.shutdown)
-            plans: dict[type[Any], Plan] = {}
-            for message, handler in graph.handlers.items():
-                steps, arguments = graph.steps(handler, adapters)
-                plans[message] = Plan(handler, steps, arguments, self.store, self.interceptors, executor)
-            service = Service(self, sources, plans, table)
+            interceptors = (*self.interceptors, *(one for part in self.parts for one in part.interceptors()))
+            compiler = _Compiler(
+                graph, adapters, self.policy, Surroundings(self.store, interceptors, self.parts, executor)
+            )
+            service = Service(self, sources, compiler, table)
             try:
-                yield service
+                async with AsyncExitStack() as beside:
+                    for part in self.parts:
+                        running = part.running(service)
+                        if running is not None:
+                            await beside.enter_async_context(running)
+                    yield service
             finally:
                 await service.drain(self.drain_s)
 
@@ -118,12 +173,14 @@ class App:
 
 
 class Service:
-    """An app that has started."""
+    """An app that has started: `plans` by message, `reactions` by event, the `feed` of events if a part has one."""
 
-    def __init__(self, app: App, sources: Sources, plans: dict[type[Any], Plan], table: DoorTable) -> None:
+    def __init__(self, app: App, sources: Sources, compiler: _Compiler, table: DoorTable) -> None:
         self.app = app
         self.sources = sources
-        self.plans = plans
+        self.plans: Mapping[type[Any], Plan] = compiler.plans()
+        self.reactions: Mapping[type[Event], tuple[Plan, ...]] = compiler.reactions()
+        self.feed: Feed | None = next((feed for part in app.parts if (feed := part.feed()) is not None), None)
         self.running = 0
         self.doors = OpenDoors(table, self)
 
@@ -170,6 +227,33 @@ class Service:
         end = loop.time() + seconds
         while self.running and loop.time() < end:  # noqa: ASYNC110 - an event would cost every request
             await asyncio.sleep(0.01)
+
+
+class _Compiler:
+    """Makes the plans of a service."""
+
+    def __init__(self, graph: Graph, adapters: dict[Binding, Any], policy: Policy | None, around: Surroundings) -> None:
+        self._graph = graph
+        self._adapters = adapters
+        self._policy = policy
+        self._around = around
+
+    def plans(self) -> Mapping[type[Any], Plan]:
+        return MappingProxyType({message: self._plan(handler) for message, handler in self._graph.handlers.items()})
+
+    def reactions(self) -> Mapping[type[Event], tuple[Plan, ...]]:
+        reactions = self._graph.reactions.items()
+        return MappingProxyType({event: tuple(self._plan(handler) for handler in some) for event, some in reactions})
+
+    def _plan(self, handler: Handler) -> Plan:
+        steps: list[Step] = []
+        arguments = self._graph.steps(handler, self._adapters, steps)
+        gate = None if self._policy is None or handler.kind == "reaction" else self._policy.gate(handler.message)
+        finder = self._graph.finders.get(handler.message)
+        found = None
+        if finder is not None and (handler.thing is not None or (gate is not None and gate.needs_thing)):
+            found = (finder, self._graph.steps(finder, self._adapters, steps))
+        return Plan(handler, steps, arguments, self._around, found=found, gate=gate)
 
 
 def _listed(name: str, given: Sequence[T]) -> tuple[T, ...]:

@@ -20,6 +20,7 @@ from typing import Protocol
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from krepis.errors import ContextWidenedError
 
@@ -210,6 +211,11 @@ class Context(Struct, frozen=True):
             idempotency_key=self.idempotency_key if idempotency_key is UNSET else idempotency_key,
             baggage=self.baggage if baggage is None else MappingProxyType(dict(baggage)),
         )
+
+    def identified(self, actor: Actor, tenant: str | None) -> Context:
+        """This context with the caller whom an engine has identified. Only engines call it, on a root context."""
+        assert self.actor is None, "a context whose actor is known can't become another's"
+        return replace(self, actor=actor, tenant=tenant or self.tenant)
 
     def begin(self, intent: str | None = None) -> Context:
         """The context of a new unit of work under this one: its own instant, ids and chance, and a span of its own."""

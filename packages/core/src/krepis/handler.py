@@ -1,6 +1,8 @@
 """Reads a handler's signature: which message it takes, what it answers with, which ports it needs.
 
-A handler is a plain function: `ctx` first, its message second, ports by type after `*`.
+A handler is a plain function: `ctx` first, its message second, ports by type after `*`. A handler of an event is a
+reaction. A finder has the same form; it answers with the thing that its messages are about, for the policy and for
+handlers that take it as their third parameter.
 """
 
 from __future__ import annotations
@@ -8,14 +10,14 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, TypeGuard, TypeVar, Union, cast, get_args, get_origin
 
 from msgspec import Struct
 
 from krepis.context import Context
 from krepis.errors import KrepisError
-from krepis.message import Command, Query
+from krepis.message import Command, Event, Query
 from krepis.port import Port, extends
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,15 +26,37 @@ _OFFLOAD = "__krepis_offload__"
 
 
 class Handler(Struct, frozen=True):
-    """One use case: the function, its message and what it declares."""
+    """One use case: the function, its message and what it declares.
+
+    `thing` is the type of the third parameter, which gets what the message's finder has found; `None` without one.
+    """
 
     function: Callable[..., Any]
     message: type[Any]
-    kind: Literal["command", "query"]
+    kind: Literal["command", "query", "reaction"]
     answer: Any
     ports: tuple[tuple[str, type[Any]], ...]
     waits: bool
     offload: bool
+    thing: Any = None
+
+    @property
+    def name(self) -> str:
+        """Where it stands, for messages to people."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+
+class Finder(Struct, frozen=True):
+    """Finds what messages are about: `async def loan_of(ctx, message: ShowLoan | RenewLoan, *, loans: Loans) -> Loan`.
+
+    It reads only those fields of a message that come from the path, since it is also asked when the others don't fit.
+    """
+
+    function: Callable[..., Any]
+    messages: tuple[type[Any], ...]
+    answer: Any
+    ports: tuple[tuple[str, type[Any]], ...]
+    waits: bool
 
     @property
     def name(self) -> str:
@@ -47,9 +71,77 @@ def offload(function: F) -> F:
 
 
 def read_handler(function: Callable[..., Any]) -> Handler:
-    """The handler that `function` is. Raises `KrepisError` with a hint when it is none."""
+    """The handler or reaction that `function` is. Raises `KrepisError` with a hint when it is none."""
+    name, hints, parameters = _signature(function)
+    form = _form(function)
+    message: Any = hints.get(parameters[1].name)
+    if not _is_message(message):
+        raise KrepisError(
+            f"the second parameter of `{name}` is not a Command or Query but `{message}`",
+            hint=f"annotate `{parameters[1].name}` with the message class",
+        )
+    kind = "command" if Command in message.__mro__ else "query" if Query in message.__mro__ else "reaction"
+    rest = parameters[2:]
+    thing: Any = None
+    if rest and rest[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and not extends(hints.get(rest[0].name), Port):
+        thing = hints.get(rest.pop(0).name, Any)
+    handler = Handler(
+        function=function,
+        message=message,
+        kind=kind,
+        answer=None if kind == "reaction" else answer_type(message),
+        ports=tuple(_port(name, parameter, hints) for parameter in rest),
+        waits=inspect.iscoroutinefunction(function),
+        offload=getattr(function, _OFFLOAD, False),
+        thing=thing,
+    )
+    promised = hints.get("return", handler.answer)
+    if not _fits(promised, handler.answer):
+        raise KrepisError(
+            f"the handler `{name}` answers with `{_shown(promised)}`, its message `{message.__name__}` promises "
+            f"`{_shown(handler.answer)}`",
+            hint="let both say the same",
+        )
+    if handler.offload and (handler.waits or handler.ports or handler.kind == "reaction"):
+        raise KrepisError(
+            f"the offloaded handler `{name}` is `async`, takes ports or is a reaction",
+            hint=f"an offloaded handler is a pure `def`: give it its data in the message; {form}",
+        )
+    return handler
+
+
+def read_finder(function: Callable[..., Any]) -> Finder:
+    """The finder that `function` is. Raises `KrepisError` with a hint when it is none."""
+    name, hints, parameters = _signature(function)
+    wanted: Any = hints.get(parameters[1].name)
+    messages = get_args(wanted) if get_origin(wanted) in (Union, UnionType) else (wanted,)
+    for message in messages:
+        if not _is_message(message) or Event in message.__mro__:
+            raise KrepisError(
+                f"the second parameter of the finder `{name}` is not a Command or Query but `{message}`",
+                hint="annotate it with the messages that it finds things for: `message: ShowLoan | RenewLoan`",
+            )
+    if hints.get("return") in (None, NoneType):
+        raise KrepisError(
+            f"the finder `{name}` does not say what it finds", hint="annotate it: `-> Loan`, and raise a NotFound"
+        )
+    return Finder(
+        function=function,
+        messages=messages,
+        answer=hints["return"],
+        ports=tuple(_port(name, parameter, hints) for parameter in parameters[2:]),
+        waits=inspect.iscoroutinefunction(function),
+    )
+
+
+def _form(function: Any) -> str:
+    return f"write it as `async def {getattr(function, '__name__', 'handler')}(ctx: Context, message: M, *, port: P)`"
+
+
+def _signature(function: Any) -> tuple[str, dict[str, Any], list[inspect.Parameter]]:
+    """Name, annotations and parameters of a function that begins with `ctx` and a message."""
     name = f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', function)}"
-    form = f"write it as `async def {getattr(function, '__name__', 'handler')}(ctx: Context, message: M, *, port: P)`"
+    form = _form(function)
     if not inspect.isfunction(function):
         raise KrepisError(f"`{name}` is not a function", hint=form)
     try:
@@ -64,34 +156,7 @@ def read_handler(function: Callable[..., Any]) -> Handler:
         raise KrepisError(f"the handler `{name}` does not take `ctx: Context` first", hint=form)
     if len(parameters) < 2 or parameters[1].kind is inspect.Parameter.KEYWORD_ONLY:
         raise KrepisError(f"the handler `{name}` takes no message", hint=form)
-    message: Any = hints.get(parameters[1].name)
-    if not _is_message(message):
-        raise KrepisError(
-            f"the second parameter of `{name}` is not a Command or Query but `{message}`",
-            hint=f"annotate `{parameters[1].name}` with the message class",
-        )
-    handler = Handler(
-        function=function,
-        message=message,
-        kind="command" if Command in message.__mro__ else "query",
-        answer=answer_type(message),
-        ports=tuple(_port(name, parameter, hints) for parameter in parameters[2:]),
-        waits=inspect.iscoroutinefunction(function),
-        offload=getattr(function, _OFFLOAD, False),
-    )
-    promised = hints.get("return", handler.answer)
-    if not _fits(promised, handler.answer):
-        raise KrepisError(
-            f"the handler `{name}` answers with `{_shown(promised)}`, its message `{message.__name__}` promises "
-            f"`{_shown(handler.answer)}`",
-            hint="let both say the same",
-        )
-    if handler.offload and (handler.waits or handler.ports):
-        raise KrepisError(
-            f"the offloaded handler `{name}` is `async` or takes ports",
-            hint="an offloaded handler is a pure `def`: give it its data in the message",
-        )
-    return handler
+    return name, hints, parameters
 
 
 def _fits(given: Any, promised: Any) -> bool:
@@ -111,7 +176,7 @@ def _shown(answer: Any) -> str:
 
 
 def _is_message(wanted: Any) -> TypeGuard[type[Any]]:
-    return isinstance(wanted, type) and issubclass(wanted, Command | Query)
+    return isinstance(wanted, type) and issubclass(wanted, Command | Query | Event)
 
 
 def answer_type(message: type[Any]) -> Any:

@@ -88,7 +88,10 @@ class Interceptor(Protocol):
 
 
 class PortCall:
-    """One call of a port, as an interceptor sees it: `port` and `method` by name, the context and the arguments."""
+    """One call of a port, as an interceptor sees it: `port` and `method` by name, the context and the arguments.
+
+    An interceptor may put a narrowed context into `ctx`; the adapter gets that one.
+    """
 
     __slots__ = ("args", "ctx", "kwargs", "method", "port")
 

@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from krepis.context import Sources
 from krepis.errors import KrepisError
-from krepis.handler import Handler, read_handler
+from krepis.handler import Finder, Handler, read_finder, read_handler
+from krepis.message import Event
 from krepis.plan import Step, port_methods
-from krepis.port import Port, Store, WritePort, extends
+from krepis.port import Interceptor, OutboundPort, Port, Store, WritePort, extends
 
 P = TypeVar("P")
 
@@ -29,6 +30,7 @@ class Binding(Struct, frozen=True):
     port: type[Any]
     factory: Callable[..., Any]
     scope: Scope
+    interceptors: tuple[Interceptor, ...] = ()
 
     @property
     def name(self) -> str:
@@ -36,14 +38,17 @@ class Binding(Struct, frozen=True):
         return getattr(self.factory, "__qualname__", repr(self.factory))
 
 
-def bind(port: type[P], factory: Callable[..., P], *, scope: Scope = "unit") -> Binding:
+def bind(
+    port: type[P], factory: Callable[..., P], *, scope: Scope = "unit", through: Sequence[Interceptor] = ()
+) -> Binding:
     """Put an adapter behind a port, and behind every reading port that it extends.
 
     `factory` is a class or function whose parameters are resolved by type: the store's unit (`Sql`), `Sources`, and
     other ports. Scope `unit` builds one for each unit of work, around its transaction; scope `app` builds one when the
-    app starts (and enters and leaves it when it is an async context manager).
+    app starts (and enters and leaves it when it is an async context manager). `through` are interceptors of this port
+    alone, the first one outermost: retries, a circuit breaker, a cache.
     """
-    return Binding(port, factory, scope)
+    return Binding(port, factory, scope, tuple(through))
 
 
 class Need(Struct, frozen=True):
@@ -54,50 +59,66 @@ class Need(Struct, frozen=True):
 
 
 class Graph:
-    """What was resolved: the handlers, and what each binding needs."""
+    """What was resolved: the handlers, the reactions by their event, the finders by message, what each binding needs."""
 
     def __init__(
-        self, functions: Sequence[Callable[..., Any]], bindings: Sequence[Binding], store: Store | None
+        self,
+        functions: Sequence[Callable[..., Any]],
+        bindings: Sequence[Binding],
+        store: Store | None,
+        *,
+        reactions: Sequence[Callable[..., Any]] = (),
+        finders: Sequence[Callable[..., Any]] = (),
     ) -> None:
         self.problems: list[KrepisError] = []
         self.handlers: dict[type[Any], Handler] = {}
+        self.reactions: dict[type[Event], list[Handler]] = {}
+        self.finders: dict[type[Any], Finder] = {}
         self.needs: dict[Binding, tuple[Need, ...]] = {}
         self._bindings = bindings
         self._unit_type = None if store is None else store.unit_type
         self._ports: dict[type[Any], Binding | None] = {}
         for function in functions:
             self._add_handler(function)
+        for function in reactions:
+            self._add_reaction(function)
+        for function in finders:
+            self._add_finder(function)
         for port, group in _by_port(bindings).items():
             self._check_port(port, group)
         for binding in bindings:
             self.needs[binding] = tuple(self._read_needs(binding))
         for binding in bindings:
             self._check_binding(binding)
-        for handler in self.handlers.values():
+        for handler in (*self.handlers.values(), *(one for some in self.reactions.values() for one in some)):
             self._check_handler(handler)
+        for finder in self.finders.values():
+            self._check_finder(finder)
 
-    def steps(self, handler: Handler, app_adapters: dict[Binding, Any]) -> tuple[list[Step], list[tuple[str, int]]]:
-        """The adapters to build for a handler, in order, and which of them goes to which keyword."""
-        steps: list[Step] = []
-        places: dict[Binding, int] = {}
+    def steps(
+        self, asker: Handler | Finder, app_adapters: dict[Binding, Any], steps: list[Step]
+    ) -> list[tuple[str, int]]:
+        """Add the adapters that a handler or finder needs to `steps`, and say which of them goes to which keyword."""
 
         def place(binding: Binding) -> int:
-            if binding not in places:
-                steps.append(self._step(binding, app_adapters, place))
-                places[binding] = len(steps) - 1
-            return places[binding]
+            for at, step in enumerate(steps):
+                if step.binding is binding:
+                    return at
+            step = self._step(binding, app_adapters, place)
+            steps.append(step)
+            return len(steps) - 1
 
         # The intercepted face of an adapter is the port that it is bound to: the widest one that anybody may ask for.
-        chosen = [(name, self._ports[port]) for name, port in handler.ports]
-        return steps, [(name, place(binding)) for name, binding in chosen if binding is not None]
+        chosen = [(name, self._ports[port]) for name, port in asker.ports]
+        return [(name, place(binding)) for name, binding in chosen if binding is not None]
 
     def _step(self, binding: Binding, app_adapters: dict[Binding, Any], place: Callable[[Binding], int]) -> Step:
         if binding in app_adapters:
             adapter = app_adapters[binding]
-            return Step(lambda: adapter, (), binding.port)
+            return Step(lambda: adapter, (), binding)
         needs = self.needs[binding]
         parts = tuple("unit" if isinstance(need.of, str) else place(need.of) for need in needs)
-        return Step(_factory(binding.factory, needs), parts, binding.port)
+        return Step(_factory(binding.factory, needs), parts, binding)
 
     def app_order(self) -> Iterator[Binding]:
         """The bindings of scope `app`, each after those that it needs."""
@@ -122,6 +143,9 @@ class Graph:
         except KrepisError as problem:
             self.problems.append(problem)
             return
+        if handler.kind == "reaction":
+            self._problem(f"`{handler.name}` is a reaction among the handlers", "list it in `App(reactions=...)`")
+            return
         other = self.handlers.setdefault(handler.message, handler)
         if other is not handler:
             self.problems.append(
@@ -130,6 +154,54 @@ class Graph:
                     hint="a message has one handler; remove one of them from the app",
                 )
             )
+
+    def _add_reaction(self, function: Callable[..., Any]) -> None:
+        try:
+            reaction = read_handler(function)
+        except KrepisError as problem:
+            self.problems.append(problem)
+            return
+        if reaction.kind != "reaction":
+            self._problem(
+                f"`{reaction.name}` is no reaction: its message is no Event", "list it in `App(handlers=...)`"
+            )
+            return
+        others = self.reactions.setdefault(reaction.message, [])
+        if any(other.name == reaction.name for other in others):
+            self._problem(
+                f"the reaction `{reaction.name}` is listed twice", "a reaction is known by its name: keep one"
+            )
+            return
+        others.append(reaction)
+
+    def _add_finder(self, function: Callable[..., Any]) -> None:
+        try:
+            finder = read_finder(function)
+        except KrepisError as problem:
+            self.problems.append(problem)
+            return
+        for message in finder.messages:
+            other = self.finders.setdefault(message, finder)
+            if other is not finder:
+                self._problem(
+                    f"`{message.__name__}` has two finders: `{other.name}` and `{finder.name}`",
+                    "a message is about one thing; remove one of them",
+                )
+            if message not in self.handlers:
+                self._problem(
+                    f"the finder `{finder.name}` is for `{message.__name__}`, which has no handler",
+                    "add its handler to `App(handlers=...)`",
+                )
+
+    def _check_finder(self, finder: Finder) -> None:
+        for name, port in finder.ports:
+            found = self._find(port, f"the finder `{finder.name}`")
+            self._ports[port] = found
+            if self._writes(port, found, ()) or extends(port, OutboundPort):
+                self._problem(
+                    f"the finder `{finder.name}` can reach more than the service's own data through `{name}`",
+                    f"let `{name}` be a reading port",
+                )
 
     def _check_port(self, port: type[Any], group: list[Binding]) -> None:
         if len(group) > 1:
@@ -201,6 +273,12 @@ class Graph:
                 )
 
     def _check_handler(self, handler: Handler) -> None:
+        if handler.thing is not None and handler.message not in self.finders:
+            self._problem(
+                f"the handler `{handler.name}` takes a thing as its third parameter, and `{handler.message.__name__}` has "
+                "no finder",
+                "add one to `App(finders=...)`, or put ports after `*`",
+            )
         for name, port in handler.ports:
             found = self._find(port, f"the handler `{handler.name}`")
             self._ports[port] = found

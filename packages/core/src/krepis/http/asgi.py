@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from krepis.context import Sources
 from krepis.deadline import CallerGone, Gone, Within
 from krepis.errors import DeadlinePassed, Malformed, Rejection
-from krepis.http.facts import Answer, Facts, SlowBody, too_large
+from krepis.http.facts import Facts, StreamedAnswer, too_large
 
 if TYPE_CHECKING:
     from krepis.app import App, Service
@@ -22,6 +22,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 DISCARD_S = 2.0
 DISCARDED_BYTES_MAX = 16_777_216
+SPARED_BYTES_MAX = 65_536
+SPARED_S = 0.1
+_BODILESS = frozenset(("GET", "HEAD"))
 _WEBSOCKET_POLICY_VIOLATION = 1008
 
 
@@ -81,33 +84,29 @@ class AsgiEngine:
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-        facts = Facts(method, path, params, scope["query_string"], headers, b"", started, gone)
+        bodiless = method in _BODILESS and b"content-length" not in headers and b"transfer-encoding" not in headers
+        stream = None if bodiless else AsgiStream(receive, headers)
+        client: tuple[str, int] | None = scope.get("client")
+        address = client[0] if client else ""
+        facts = Facts(method, path, params, scope["query_string"], headers, b"", started, gone, stream, address)
         try:
-            early = await self._read_body(service, door, facts, receive) if door.reads_body else None
-            reply = early or await door.start(facts)
+            reply = await door.start(facts)
         except CallerGone:
             return
+        unread = stream is not None and not stream.ended and not await stream.spare(service.sources)
+        if unread:
+            # The connection ends with this answer, since the rest of the request was not read.
+            reply.headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        if isinstance(reply, StreamedAnswer):
+            await _send_chunks(reply, receive, send, method)
+            return
         body = b"" if method == "HEAD" else reply.body
-        if early is not None:
+        if unread:
             await send({"type": "http.response.body", "body": body, "more_body": True})
             await _discard(receive, service.sources)
             body = b""
         await send({"type": "http.response.body", "body": body})
-
-    async def _read_body(self, service: Service, door: Any, facts: Facts, receive: Receive) -> Answer | None:
-        """Read the body into `facts`; answers with the refusal when it is not to be had. Raises `CallerGone`."""
-        try:
-            body = _body(receive, facts.headers, door.body_bytes_max)
-            facts.body = await Within(body, service.sources, facts.started + door.timeout_s)
-        except CallerGone:
-            door.left(facts)
-            raise
-        except DeadlinePassed:
-            return _last(door.refuse(facts, SlowBody()))
-        except Rejection as refusal:
-            return _last(door.refuse(facts, refusal))
-        return None
 
     async def _mounted(self, service: Service, scope: Scope, receive: Receive, send: Send, path: str) -> bool:
         for mount in service.doors.mounts:
@@ -124,33 +123,98 @@ class AsgiEngine:
             await send({"type": "websocket.close", "code": _WEBSOCKET_POLICY_VIOLATION})
 
 
-async def _body(receive: Receive, headers: Mapping[bytes, bytes], bytes_max: int) -> bytes:
-    length = headers.get(b"content-length")
-    if length is not None:
-        if not length.isdigit():
-            raise Malformed("`Content-Length` is not a number")
-        if int(length) > bytes_max:
-            raise too_large(bytes_max)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
+class AsgiStream:
+    """The body of one request, as an ASGI server hands it over. `ended` says whether all of it was read."""
+
+    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
+        self._receive = receive
+        self._length = headers.get(b"content-length")
+        self._begun = False
+        self.ended = False
+
+    async def whole(self, bytes_max: int) -> bytes:
+        """All of it; see `Stream.whole`."""
+        self._need_room(bytes_max)
+        body = await self._next()
+        if self.ended:
+            if len(body) > bytes_max:
+                raise too_large(bytes_max)
+            return body
+        parts = [body]
+        size = len(body)
+        while not self.ended:
+            part = await self._next()
+            size += len(part)
+            if size > bytes_max:
+                raise too_large(bytes_max)
+            parts.append(part)
+        return b"".join(parts)
+
+    async def chunks(self, bytes_max: int) -> AsyncGenerator[bytes]:
+        """Piece by piece; see `Stream.chunks`."""
+        self._need_room(bytes_max)
+        size = 0
+        while not self.ended:
+            part = await self._next()
+            size += len(part)
+            if size > bytes_max:
+                raise too_large(bytes_max)
+            if part:
+                yield part
+
+    async def spare(self, sources: Sources) -> bool:
+        """Whether the connection can go on although nobody has read the body: it is short, and soon here."""
+        length = self._length
+        if self._begun or (length is not None and (not length.isdigit() or int(length) > SPARED_BYTES_MAX)):
+            return False
+        with suppress(DeadlinePassed, Rejection, CallerGone):
+            await Within(self.whole(SPARED_BYTES_MAX), sources, sources.monotonic() + SPARED_S)
+        return self.ended
+
+    def _need_room(self, bytes_max: int) -> None:
+        length = self._length
+        if length is not None:
+            if not length.isdigit():
+                raise Malformed("`Content-Length` is not a number")
+            if int(length) > bytes_max:
+                raise too_large(bytes_max)
+
+    async def _next(self) -> bytes:
+        self._begun = True
+        message = await self._receive()
         if message["type"] == "http.disconnect":
             raise CallerGone
-        if len(body) > bytes_max:
-            raise too_large(bytes_max)
-        return body
-    parts = [body]
-    size = len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CallerGone
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > bytes_max:
-            raise too_large(bytes_max)
-        parts.append(part)
-    return b"".join(parts)
+        self.ended = not message.get("more_body")
+        return message.get("body", b"")
+
+
+async def _send_chunks(reply: StreamedAnswer, receive: Receive, send: Send, method: str) -> None:
+    """Send an answer in pieces, at the speed of whoever reads it; a caller who goes away ends it."""
+    task = asyncio.current_task()
+    assert task is not None, "an ASGI application runs in a task"
+    ended = False
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not ended:
+            task.cancel()
+
+    watcher = asyncio.ensure_future(watch())
+    try:
+        async with aclosing(reply.chunks) as chunks:
+            if method != "HEAD":
+                async for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        ended = True
+        await send({"type": "http.response.body", "body": b""})
+    except asyncio.CancelledError:
+        if watcher.done() and task.uncancel() == 0:
+            return
+        raise
+    finally:
+        ended = True
+        watcher.cancel()
 
 
 async def _discard(receive: Receive, sources: Sources) -> None:
@@ -168,12 +232,6 @@ async def _discard(receive: Receive, sources: Sources) -> None:
 
     with suppress(DeadlinePassed):
         await Within(rest(), sources, sources.monotonic() + DISCARD_S)
-
-
-def _last(reply: Answer) -> Answer:
-    """An answer after which the connection ends, since the rest of the request was not read."""
-    reply.headers.append((b"connection", b"close"))
-    return reply
 
 
 def _path(scope: Scope) -> str:

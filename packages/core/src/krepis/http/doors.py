@@ -22,6 +22,7 @@ from typing import Any, Literal, TypedDict, Unpack
 from msgspec import Struct
 
 from krepis.errors import KrepisError, Rejection
+from krepis.identity import Credential, bearer
 from krepis.message import Command, Query, replace
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -153,7 +154,10 @@ class Options(TypedDict, total=False):
 
 
 class Doors:
-    """The doors of a service. Each method adds one door; `Options` says what may be given with it."""
+    """The doors of a service. Each method adds one door; `Options` says what may be given with it.
+
+    `credentials` says where requests carry who calls, for an app that handles `krepis.identity.Identify`.
+    """
 
     def __init__(
         self,
@@ -161,6 +165,7 @@ class Doors:
         base_path: str = "",
         errors: Errors | None = None,
         limits: Limits | None = None,
+        credentials: Sequence[Credential] = (bearer(),),
         openapi: str | None = "/openapi.json",
         docs: str | None = "/docs",
         title: str | None = None,
@@ -170,6 +175,7 @@ class Doors:
         self.base_path = base_path.rstrip("/")
         self.errors = errors or Errors()
         self.limits = limits or Limits()
+        self.credentials = tuple(credentials)
         self.openapi = openapi
         self.docs = docs
         self.title = title

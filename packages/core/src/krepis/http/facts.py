@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -12,10 +13,23 @@ from krepis.errors import Rejection, TooLarge
 Headers = list[tuple[bytes, bytes]]
 
 
+class Stream(Protocol):
+    """The body of a request on its way. Whoever doesn't read it leaves it to the engine to end the connection well."""
+
+    def whole(self, bytes_max: int) -> Coroutine[Any, Any, bytes]:
+        """All of it. Raises `TooLarge` beyond `bytes_max`, `Malformed`, or `CallerGone`."""
+        ...
+
+    def chunks(self, bytes_max: int) -> AsyncIterator[bytes]:
+        """Piece by piece, none kept, as fast as they are taken. Raises as `whole` does."""
+        ...
+
+
 class Facts(Struct):
     """One request. `headers` has lower-case names, repeated ones joined by a comma (RFC 9110, section 5.3);
     `params` holds the path's values, decoded, in the pattern's order; `started` is in seconds of the service's
-    monotonic clock; `gone` returns when the caller has gone away.
+    monotonic clock; `gone` returns when the caller has gone away; `client` is the address of the caller, as far as the
+    engine knows it. A `stream` holds a body that has not been read yet; otherwise `body` is complete.
     """
 
     method: str
@@ -26,6 +40,8 @@ class Facts(Struct):
     body: bytes
     started: float
     gone: Gone | None = None
+    stream: Stream | None = None
+    client: str = ""
 
 
 class Answer(Struct):
@@ -34,6 +50,12 @@ class Answer(Struct):
     status: int
     headers: Headers
     body: bytes
+
+
+class StreamedAnswer(Answer):
+    """An answer whose body comes in pieces; `body` is empty. The engine closes `chunks` when it ends or the caller goes."""
+
+    chunks: AsyncGenerator[bytes]
 
 
 class SlowBody(Rejection):

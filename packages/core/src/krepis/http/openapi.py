@@ -25,6 +25,7 @@ from krepis.schema.tree import AnyNode, Field, Schema, SecretNode, TextNode
 if TYPE_CHECKING:
     from krepis.http.reading import FieldSource
     from krepis.http.table import CompiledDoor, DoorTable
+    from krepis.identity import Credential
 
 OPENAPI_VERSION = "3.1.1"
 
@@ -56,7 +57,7 @@ class _Writer:
         self._components = Components((*bodies, *self._answers.values()))
         self._refusals = Refusals(table.declared.errors)
         self._names = _operation_ids(table.doors)
-        self._guarded = False
+        self._schemes: dict[str, Any] = {}
 
     def document(self) -> dict[str, Any]:
         declared = self._declared
@@ -79,10 +80,7 @@ class _Writer:
             "schemas": self._components.written | self._refusals.schemas,
             "responses": self._refusals.responses,
         }
-        if self._guarded:
-            components["securitySchemes"] = {
-                "Authorization": {"type": "apiKey", "in": "header", "name": "Authorization"}
-            }
+        components["securitySchemes"] = self._schemes
         document["components"] = {kind: dict(sorted(made.items())) for kind, made in components.items() if made}
         return document
 
@@ -138,12 +136,19 @@ class _Writer:
         return body
 
     def _guard(self, door: CompiledDoor) -> list[dict[str, Any]] | None:
-        """A door that reads `Authorization` says so as OpenAPI wants it: as a security scheme, not as a parameter."""
+        """How callers say who they are: by the credentials of the app, or in an `Authorization` that the door reads
+        itself, which OpenAPI wants as a security scheme and not as a parameter.
+        """
         field = next((field for read, field in _strings(door) if _is_guard(read)), None)
-        if field is None:
+        if field is not None:
+            self._schemes["Authorization"] = {"type": "apiKey", "in": "header", "name": "Authorization"}
+            return [{"Authorization": []}] if field.required else [{}, {"Authorization": []}]
+        if door.access == "open":
             return None
-        self._guarded = True
-        return [{"Authorization": []}] if field.required else [{}, {"Authorization": []}]
+        for credential in self._declared.credentials:
+            self._schemes[credential.scheme] = _scheme(credential)
+        ways: list[dict[str, Any]] = [{credential.scheme: []} for credential in self._declared.credentials]
+        return ways if door.access == "required" else [{}, *ways]
 
     def _output(self, door: CompiledDoor, answer: Schema | None) -> dict[str, Any]:
         success: dict[str, Any] = {"description": HTTPStatus(door.status).phrase}
@@ -184,6 +189,13 @@ def _strings(door: CompiledDoor) -> list[tuple[FieldSource, Field]]:
         {} if door.strings is None else {field.name: field for field in door.strings.fields(flat_pages=True)}
     )
     return [(read, fields[read.field]) for read in door.sources]
+
+
+def _scheme(credential: Credential) -> dict[str, Any]:
+    if credential.header == "authorization" and credential.prefix == "Bearer":
+        return {"type": "http", "scheme": "bearer"}
+    described = f"`{credential.prefix} ` and then the token." if credential.prefix else "The key alone."
+    return {"type": "apiKey", "in": "header", "name": credential.header, "description": described}
 
 
 def _is_guard(read: FieldSource) -> bool:

@@ -12,6 +12,7 @@ from krepis.context import Context
 from krepis.errors import FieldError, Invalid, Kind, Rejection, Unavailable
 from krepis.http.doors import Errors
 from krepis.http.facts import Answer, answer
+from krepis.identity import InvalidCredential
 from krepis.schema.encode import encode
 
 STATUS_OF: Mapping[Kind, int] = MappingProxyType(
@@ -47,8 +48,9 @@ BUG_SENTENCE = "something went wrong on our side; the trace id leads to it"
 class Problems:
     """The one place where refusals and bugs become answers. Each is logged with the trace id that the caller sees."""
 
-    def __init__(self, errors: Errors) -> None:
+    def __init__(self, errors: Errors, challenge: str = "Bearer") -> None:
         self._errors = errors
+        self._challenge = challenge.encode()
         self._media_type = errors.media_type.encode()
 
     def refusal(self, refusal: Rejection, ctx: Context) -> Answer:
@@ -59,7 +61,9 @@ class Problems:
         if isinstance(refusal, Unavailable):
             more.append((b"retry-after", b"%d" % refusal.retry_after))
         if status == 401:
-            more.append((b"www-authenticate", b"Bearer"))
+            # RFC 6750, section 3: the reason is named only to those who sent a credential.
+            invalid = isinstance(refusal, InvalidCredential)
+            more.append((b"www-authenticate", self._challenge + b' error="invalid_token"' * invalid))
         errors = refusal.errors if isinstance(refusal, Invalid) else ()
         return self.plain(status, refusal.code, refusal.sentence, ctx, *more, errors=errors, facts=refusal.facts)
 

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, UNSET, Struct
 
 from krepis.errors import FieldError, Invalid, KrepisError, Malformed, Rejection, Stale
 from krepis.http.doors import Door, Source
@@ -36,12 +36,17 @@ class FieldSource(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """How a door reads its message: the sources, the type that the strings fit, the type that the body fits."""
+    """How a door reads its message: the sources, the type that the strings fit, the type that the body fits.
+
+    `outline` makes the message of what fits beside the body, for the question whether the caller may send it at all;
+    the fields of the body are `UNSET` in it.
+    """
 
     fields: tuple[FieldSource, ...]
     strings: type[Any] | None
     body: type[Any] | None
     read: Callable[[Facts], Any]
+    outline: Callable[[Facts], Any]
 
 
 def compile_reading(door: Door) -> Reading:
@@ -79,7 +84,7 @@ def compile_reading(door: Door) -> Reading:
         read = reader.read_body
     else:
         read = reader.read_both
-    return Reading(tuple(fields), strings_type, body_type, read)
+    return Reading(tuple(fields), strings_type, body_type, read, reader.outline)
 
 
 class _Reader:
@@ -140,6 +145,16 @@ class _Reader:
         try:
             return self._message(**parts)
         except (TypeError, ValueError) as refusal:  # what a message's own `__post_init__` says
+            raise Invalid((FieldError((), "invalid", str(refusal)),)) from None
+
+    def outline(self, facts: Facts) -> Any:
+        values, errors = self._collect(facts)
+        if errors:
+            raise Invalid(tuple(errors))
+        parts = {} if self._strings is None else _members(self._strings(values))
+        try:
+            return self._message(**dict.fromkeys(self._message.__struct_fields__, UNSET) | parts)
+        except (TypeError, ValueError) as refusal:
             raise Invalid((FieldError((), "invalid", str(refusal)),)) from None
 
     def _collect(self, facts: Facts) -> tuple[dict[str, Any], list[FieldError]]:

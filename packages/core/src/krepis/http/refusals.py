@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from krepis.access import NotAllowed, NothingHere, NotSignedIn
 from krepis.errors import DeadlinePassed, Invalid, Malformed, Rejection, Stale, TooLarge, Unavailable
 from krepis.http.facts import PathTooLong, SlowBody
 from krepis.http.negotiation import NotAcceptable, PreconditionFailed, UnsupportedMediaType
 from krepis.http.problem import STATUS_OF, title_of
 from krepis.http.reading import PreconditionRequired
+from krepis.identity import InvalidCredential
 
 if TYPE_CHECKING:
     from krepis.http.doors import Errors
@@ -43,9 +45,15 @@ def refusals_of(door: CompiledDoor, errors: Errors) -> Iterator[Refusal]:
 
 
 def _framework(door: CompiledDoor) -> Iterator[type[Rejection]]:
+    if door.access != "open":
+        yield from (InvalidCredential, Malformed)
+    if door.guarded:
+        yield from (NotSignedIn, NotAllowed)
+    if door.hides:
+        yield NothingHere
     places = {read.source.place for read in door.sources}
     has_body = door.body is not None
-    if has_body or places & {"path", "query", "header"}:
+    if door.access == "open" and (has_body or places & {"path", "query", "header"}):
         yield Malformed
     if door.answer_kind != "none":
         yield NotAcceptable

@@ -6,24 +6,30 @@ An engine asks `OpenDoors.match` for the door of a request and awaits `door.star
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from krepis.context import Context
 from krepis.deadline import CallerGone, Within
-from krepis.errors import Malformed, Rejection
+from krepis.errors import DeadlinePassed, Invalid, Malformed, Rejection
 from krepis.http.doors import Door
-from krepis.http.facts import Answer, Facts, PathTooLong, answer, empty
+from krepis.http.facts import Answer, Facts, PathTooLong, SlowBody, answer, empty, too_large
 from krepis.http.negotiation import conditional, need_accepted, need_json, tag_of
 from krepis.http.problem import Problems
 from krepis.http.reading import Reading
 from krepis.http.rendering import Render
 from krepis.http.router import Router
 from krepis.http.table import CompiledDoor, DoorTable
+from krepis.identity import SYSTEM, Caller, Identify, InvalidCredential
+from krepis.part import Run, Start
 from krepis.propagation import incoming
+from krepis.types import Secret
 
 if TYPE_CHECKING:
     from krepis.app import Service
+
+Why = Literal["path", "method", "slash", "malformed", "long"]
 
 
 class OpenDoors:
@@ -33,58 +39,85 @@ class OpenDoors:
         self.table = table
         self.mounts = table.mounts
         self._service = service
-        self._problems = Problems(table.declared.errors)
+        credentials = table.declared.credentials
+        self._problems = Problems(table.declared.errors, (credentials[0].prefix if credentials else "") or "Bearer")
         self._path_bytes_max = table.declared.limits.path_bytes_max
-        self._router: Router[OpenDoor | Page] = Router()
+        self._router: Router[Target] = Router()
         for (door, reading, render), compiled in zip(table.parts, table.doors, strict=True):
             live = OpenDoor(service, self._problems, compiled, door, reading, render)
+            live.start = _surrounded(service, compiled, live.start)
             self._router.add(door.method, door.pattern, live)
             if door.method == "GET":
                 self._router.add("HEAD", door.pattern, live)
-        for pattern, page in _pages(table):
-            live_page = Page(service, self._problems, page)
+        self._surround: Callable[[Start], Start] = lambda start: _surrounded(service, None, start)
+        own = [(pattern, Page(service, self._problems, page).start) for pattern, page in _pages(table)]
+        more = [page for part in service.app.parts for page in part.pages(service)]
+        for pattern, start in (*own, *more):
+            live_page = Target(self._surround(start))
             self._router.add("GET", pattern, live_page)
             self._router.add("HEAD", pattern, live_page)
 
-    def match(self, method: str, path: str) -> tuple[OpenDoor | Page | Closed, tuple[str, ...]]:
+    def match(self, method: str, path: str) -> tuple[Target, tuple[str, ...]]:
         """The door of a request and the values of its path; a closed one says why there is none."""
         if len(path) > self._path_bytes_max:
-            return Closed(self._service, self._problems, "long", {}), ()
+            return self._closed("long"), ()
         try:
             found = self._router.match(path)
         except UnicodeDecodeError:
-            return Closed(self._service, self._problems, "malformed", {}), ()
+            return self._closed("malformed"), ()
         if not path.isascii():  # what is not ASCII has to be percent-encoded (RFC 3986, section 2)
-            return Closed(self._service, self._problems, "malformed", {}), ()
+            return self._closed("malformed"), ()
         if found is not None:
             methods, values = found
             door = methods.get(method)
             if door is not None:
                 return door, values
-            return Closed(self._service, self._problems, "method", methods), ()
+            return self._closed("method", methods), ()
         if path.endswith("/") and len(path) > 1 and self._router.match(path.rstrip("/")) is not None:
-            return Closed(self._service, self._problems, "slash", {}), ()
-        return Closed(self._service, self._problems, "path", {}), ()
+            return self._closed("slash"), ()
+        return self._closed("path"), ()
+
+    def _closed(self, why: Why, methods: Mapping[str, object] = MappingProxyType({})) -> Target:
+        return Target(self._surround(Closed(self._service, self._problems, why, methods).start))
 
 
-class OpenDoor:
-    """One door of a service."""
+class Target:
+    """What answers a request, with what the app's parts put around it."""
+
+    __slots__ = ("start",)
+
+    def __init__(self, start: Start) -> None:
+        self.start = start
+
+
+def _surrounded(service: Service, door: CompiledDoor | None, start: Start) -> Start:
+    for part in reversed(service.app.parts):
+        start = part.door(door, start)
+    return start
+
+
+class OpenDoor(Target):
+    """One door of a service. `start` answers a request: `_serve`, with what the app's parts put around it."""
 
     __slots__ = (
+        "_admit",
+        "_bytes_max",
+        "_credentials",
         "_etag",
         "_gives",
+        "_identify",
         "_intents",
         "_json",
+        "_look",
+        "_outline",
         "_plan",
         "_problems",
         "_read",
         "_render",
         "_service",
         "_sources",
-        "body_bytes_max",
+        "_timeout_s",
         "compiled",
-        "reads_body",
-        "timeout_s",
     )
 
     def __init__(
@@ -97,38 +130,56 @@ class OpenDoor:
         render: Render,
     ) -> None:
         self.compiled = compiled
-        self.reads_body = compiled.body_kind != "none"
-        self.body_bytes_max = door.limits.body_bytes_max
-        self.timeout_s = door.limits.timeout_s
+        super().__init__(self._serve)
+        self._bytes_max = door.limits.body_bytes_max
+        self._timeout_s = door.limits.timeout_s
         self._service = service
         self._sources = service.sources
         self._problems = problems
-        self._plan = service.plans[door.message].run
+        plan = service.plans[door.message]
+        self._plan = plan.run
+        self._look = plan.look
+        self._admit = plan.gate.admit if plan.gate is not None and compiled.guarded else None
+        self._identify = service.plans[Identify].run if Identify in service.plans else None
+        self._credentials = tuple(
+            (one.scheme, one.header.encode(), one.prefix.lower().encode()) for one in service.app.doors.credentials
+        )
         self._read = reading.read
+        self._outline = reading.outline
         self._render = render
         self._etag = compiled.etag
         self._gives = compiled.media_type if compiled.answer_kind != "none" else None
-        self._json = self.reads_body
+        self._json = compiled.body_kind != "none"
         self._intents = (door.message.__name__,)
 
-    async def start(self, facts: Facts) -> Answer:
-        """Read, run, answer. Raises `CallerGone` when nobody is left to answer to."""
+    async def _serve(self, facts: Facts) -> Answer:
+        """Identify, admit, read, run, answer. Raises `CallerGone` when nobody is left to answer to."""
         service = self._service
         sources = self._sources
         ctx = incoming(
             sources,
             facts.headers,
-            deadline=facts.started + self.timeout_s,
+            deadline=facts.started + self._timeout_s,
             started=facts.started,
             intents=self._intents,
         )
         service.running += 1
         try:
+            if self._identify is not None:
+                ctx = await self._identified(self._identify, facts, ctx)
+            if self._admit is not None:
+                self._admit(ctx.actor)
             if self._gives is not None:
                 need_accepted(facts.headers, self._gives)
-            if self._json and (facts.body or b"content-type" in facts.headers):
-                need_json(facts.headers)
-            message = self._read(facts)
+            if self._json:
+                await self._take_body(facts)
+            try:
+                message = self._read(facts)
+            except Invalid:
+                # Whoever may not touch a thing, or asks for none, is told that first.
+                if self._look is not None:
+                    await Within(self._look(ctx, self._outline(facts)), sources, ctx.deadline, facts.gone)
+                raise
             work: Any = self._plan(ctx, message, self._render)
             reply: Answer = await Within(work, sources, ctx.deadline, facts.gone)
             if self._etag != "none":
@@ -144,6 +195,49 @@ class OpenDoor:
         finally:
             service.running -= 1
 
+    async def _take_body(self, facts: Facts) -> None:
+        """Have the body in `facts`, and be sure that it says to be JSON."""
+        if facts.stream is not None:
+            try:
+                facts.body = await Within(
+                    facts.stream.whole(self._bytes_max), self._sources, facts.started + self._timeout_s
+                )
+            except DeadlinePassed:
+                raise SlowBody from None
+        elif len(facts.body) > self._bytes_max:
+            raise too_large(self._bytes_max)
+        if facts.body or b"content-type" in facts.headers:
+            need_json(facts.headers)
+
+    async def _identified(self, identify: Run, facts: Facts, ctx: Context) -> Context:
+        """The context with the caller whose credential the request carries; unchanged when it carries none."""
+        given = [(scheme, text) for scheme, text in self._found(facts.headers) if text is not None]
+        if not given:
+            if any(header in facts.headers for _, header, _ in self._credentials):
+                raise InvalidCredential
+            return ctx
+        if len(given) > 1:
+            raise Malformed("the request carries two credentials; send one of them")
+        scheme, text = given[0]
+        query = Identify(scheme=scheme, credential=Secret(text))
+        work: Any = identify(ctx.begin("Identify"), query, _as_is)
+        caller: Caller = await Within(work, self._sources, ctx.deadline, None)
+        if caller.actor.id == SYSTEM.id:
+            raise InvalidCredential
+        return ctx.identified(caller.actor, caller.tenant)
+
+    def _found(self, headers: Mapping[bytes, bytes]) -> Iterator[tuple[str, str | None]]:
+        for scheme, header, prefix in self._credentials:
+            raw = headers.get(header)
+            if raw is None:
+                continue
+            if not prefix:
+                yield scheme, raw.decode("latin-1").strip()
+                continue
+            word, _, rest = raw.strip().partition(b" ")
+            if word.lower() == prefix:
+                yield scheme, rest.decode("latin-1").strip()
+
     def _tagged(self, facts: Facts, reply: Answer) -> Answer:
         """The answer with its ETag, or what the conditions of a GET ask for. A command's is checked by its handler,
         before anything has changed: `if_match`.
@@ -155,18 +249,9 @@ class OpenDoor:
         reply.headers.append((b"etag", tag))
         return reply
 
-    def refuse(self, facts: Facts, refusal: Rejection) -> Answer:
-        """The answer when the engine itself refuses the request, for example because the body is too large."""
-        return self._problems.refusal(refusal, self._before_work(facts))
 
-    def left(self, facts: Facts) -> None:
-        """Note in the log that the caller went away before the engine had the whole request."""
-        self._before_work(facts).log.info("caller_gone")
-
-    def _before_work(self, facts: Facts) -> Context:
-        return incoming(
-            self._sources, facts.headers, deadline=facts.started, started=facts.started, intents=self._intents
-        )
+def _as_is(answer: Any) -> Any:
+    return answer
 
 
 class NoSuchPath(Rejection):
@@ -186,10 +271,6 @@ class MethodNotAllowed(Rejection):
 class _Bodiless:
     """What answers without a body being read, and without a handler."""
 
-    reads_body = False
-    body_bytes_max = 0
-    timeout_s = 0.0
-
     def __init__(self, service: Service, problems: Problems) -> None:
         self._service = service
         self._problems = problems
@@ -206,7 +287,7 @@ class Closed(_Bodiless):
         self,
         service: Service,
         problems: Problems,
-        why: Literal["path", "method", "slash", "malformed", "long"],
+        why: Why,
         methods: Mapping[str, object],
     ) -> None:
         super().__init__(service, problems)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from krepis.access import Gate, Policy
 from krepis.errors import KrepisError, Rejection
 from krepis.handler import Handler
 from krepis.http.doors import Door, Doors, Limits, Mount
@@ -15,18 +16,22 @@ from krepis.http.problem import STATUS_OF
 from krepis.http.reading import FieldSource, Reading, compile_reading
 from krepis.http.rendering import Render, compile_rendering
 from krepis.http.router import Router
+from krepis.identity import Identify
 from krepis.schema.inspection import schema_of
 from krepis.schema.tree import Schema
 
 BodyKind = Literal["none", "json"]
 AnswerKind = Literal["none", "json", "text"]
 EtagKind = Literal["none", "hash", "field"]
+Access = Literal["open", "optional", "required"]
+"""Whether callers say who they are: nobody asks; they may; they have to."""
 
 
 class CompiledDoor(Struct, frozen=True):
     """One door as data: everything that an engine or a document needs to know of it.
 
-    `rejects` holds the code, the status and the sentence of each rejection that the door declares.
+    `rejects` holds the code, the status and the sentence of each rejection that the door declares. `guarded` says
+    whether the policy can say no, `hides` whether it then says that there is nothing.
     """
 
     method: str
@@ -45,13 +50,18 @@ class CompiledDoor(Struct, frozen=True):
     if_match: bool
     rejects: tuple[tuple[str, int, str], ...]
     limits: Limits
+    access: Access
+    guarded: bool
+    hides: bool
 
 
 class DoorTable:
     """All doors of an app, and what is wrong with them."""
 
-    def __init__(self, app: str, declared: Doors) -> None:
+    def __init__(self, app: str, declared: Doors, policy: Policy | None, *, identifies: bool) -> None:
         self.app = app
+        self._policy = policy
+        self._identifies = identifies
         self.declared = declared
         self.doors: list[CompiledDoor] = []
         self.problems: list[KrepisError] = []
@@ -86,6 +96,7 @@ class DoorTable:
         try:
             reading = compile_reading(door)
             rendering = compile_rendering(door, handler.answer)
+            gate = None if self._policy is None else self._policy.gate(door.message)
             schema = CompiledDoor(
                 method=door.method,
                 pattern=door.pattern,
@@ -110,6 +121,9 @@ class DoorTable:
                     for rejection in door.rejects
                 ),
                 limits=door.limits,
+                access=self._access(gate),
+                guarded=gate is not None and not gate.wide_open,
+                hides=gate is not None and gate.needs_thing and gate.hides,
             )
         except KrepisError as problem:
             self.problems.append(problem)
@@ -117,10 +131,17 @@ class DoorTable:
         self.doors.append(schema)
         self.parts.append((door, reading, rendering.render))
 
+    def _access(self, gate: Gate | None) -> Access:
+        if not self._identifies:
+            return "open"
+        return "optional" if gate is None or gate.opens_to_anyone else "required"
 
-def compile_doors(app: str, declared: Doors, handlers: Mapping[type[Any], Handler]) -> DoorTable:
+
+def compile_doors(
+    app: str, declared: Doors, handlers: Mapping[type[Any], Handler], policy: Policy | None = None
+) -> DoorTable:
     """Compile every declared door; problems are collected in the table."""
-    table = DoorTable(app, declared)
+    table = DoorTable(app, declared, policy, identifies=Identify in handlers)
     for door in declared.declared:
         table.add(door, handlers.get(door.message))
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -12,12 +12,14 @@ import msgspec
 from krepis.app import App, Service
 from krepis.context import Actor, Context
 from krepis.errors import Rejection
-from krepis.http.facts import Facts, too_large
+from krepis.http.facts import Facts, StreamedAnswer, too_large
 from krepis.message import Command, Query
 from krepis.schema.encode import encode
 from krepis.testing.sources import TestSources
 
 R = TypeVar("R")
+
+_CHUNK_BYTES = 65_536
 
 
 class Reply(msgspec.Struct):
@@ -74,10 +76,12 @@ class TestService:
         body: bytes | None = None,
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        client: str = "127.0.0.1",
     ) -> Reply:
         """Send one request through the doors. `path` is as a client writes it, with or without a query string.
 
-        `json` is any value that messages may hold; `body` sends bytes as they are.
+        `json` is any value that messages may hold; `body` sends bytes as they are; `client` is the caller's address. An
+        answer that is streamed is read to its end.
         """
         sent = {name.lower().encode(): value.encode("latin-1") for name, value in (headers or {}).items()}
         if json is not None:
@@ -88,12 +92,14 @@ class TestService:
             asked = urlencode(dict(query), doseq=True)
         place = quote(place, safe="/%:@!$&'()*+,;=~-._")
         door, params = self.service.doors.match(method, place)
-        facts = Facts(method, place, params, asked.encode(), sent, body or b"", self.service.sources.monotonic())
-        if door.reads_body and len(facts.body) > door.body_bytes_max:
-            reply = door.refuse(facts, too_large(door.body_bytes_max))
-        else:
-            reply = await door.start(facts)
+        stream = None if body is None else _Sent(body)
+        started = self.service.sources.monotonic()
+        facts = Facts(method, place, params, asked.encode(), sent, b"", started, None, stream, client)
+        reply = await door.start(facts)
         shown = {name.decode(): value.decode("latin-1") for name, value in reply.headers}
+        if isinstance(reply, StreamedAnswer):
+            async with aclosing(reply.chunks) as chunks:
+                reply.body = b"".join([chunk async for chunk in chunks])
         return Reply(reply.status, shown, b"" if method == "HEAD" else reply.body)
 
     async def get(self, path: str, **options: Any) -> Reply:
@@ -115,6 +121,23 @@ class TestService:
     async def delete(self, path: str, **options: Any) -> Reply:
         """DELETE `path`; options as for `request`."""
         return await self.request("DELETE", path, **options)
+
+
+class _Sent:
+    """A body that is all there."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def whole(self, bytes_max: int) -> bytes:
+        if len(self._body) > bytes_max:
+            raise too_large(bytes_max)
+        return self._body
+
+    async def chunks(self, bytes_max: int) -> AsyncGenerator[bytes]:
+        body = await self.whole(bytes_max)
+        for at in range(0, len(body), _CHUNK_BYTES):
+            yield body[at : at + _CHUNK_BYTES]
 
 
 @asynccontextmanager
