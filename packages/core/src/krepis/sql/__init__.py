@@ -21,6 +21,7 @@ from krepis.sql.errors import (
     TransactionSpentError,
     UniqueViolation,
 )
+from krepis.sql.included import include_tables, missing_tables
 from krepis.sql.statement import Statement, statement
 from krepis.sql.types import Converter, Exact, Instant, Json, Portable
 from krepis.sql.unit import Sql
@@ -49,5 +50,7 @@ __all__ = (
     "StoreFull",
     "TransactionSpentError",
     "UniqueViolation",
+    "include_tables",
+    "missing_tables",
     "statement",
 )
