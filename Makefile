@@ -6,7 +6,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON := .venv/bin/python
-PYTEST_ARGS ?=
+# Two at a time: most slow tests wait for a process, a socket or a clock. One file stays in one process.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 
 .PHONY: help setup demo test lint format types bench long proto lock lock-upgrade clean
 

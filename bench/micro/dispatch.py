@@ -9,14 +9,17 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from itertools import count as counting
 from typing import Any, Protocol
 
 from bench import report
-from sqlalchemy import literal, select
+from sqlalchemy import MetaData, literal, select
 
 from krepis import App, Command, Context, Query, ReadPort, bind
+from krepis.idempotency import TABLES, Idempotency
+from krepis.identity import SYSTEM
 from krepis.port import PortCall
-from krepis.sql import Database, Sql, statement
+from krepis.sql import Database, Sql, include_tables, statement
 
 EXAMPLES = """examples:
   bench/run dispatch --count 20000 --repeat 3
@@ -82,19 +85,28 @@ async def passing(call: PortCall, proceed: Callable[[], Awaitable[Any]]) -> Any:
     return await proceed()
 
 
-def an_app(*interceptors: Any) -> App:
+def an_app(*interceptors: Any, parts: tuple[Any, ...] = ()) -> App:
+    metadata = MetaData()
+    include_tables(metadata, *TABLES)
     return App(
         "dispatch",
         handlers=(bare, with_port, from_store, into_store),
         adapters=(bind(Numbers, PlainNumbers), bind(Rows, SqlRows)),
-        store=Database("sqlite://"),
+        store=Database("sqlite://", metadata=metadata),
         interceptors=interceptors,
+        parts=parts,
     )
 
 
 async def measure(count: int, repeat: int) -> dict[str, float]:
-    async with an_app().start() as plain, an_app(passing).start() as intercepted:
+    keyed_app = an_app(parts=(Idempotency(),))
+    async with an_app().start() as plain, an_app(passing).start() as intercepted, keyed_app.start() as keyed:
         ctx = plain.context(timeout=3600)
+        keys = counting()
+
+        def under_key(key: str) -> Context:
+            return keyed.context(actor=SYSTEM, timeout=3600, idempotency_key=key)
+
         numbers = PlainNumbers()
         first, second, third, fourth = (
             Bare(quantity=3),
@@ -114,6 +126,9 @@ async def measure(count: int, repeat: int) -> dict[str, float]:
             "a command with one row, dispatched (SQLite in memory, write transaction)": lambda: plain.dispatch(
                 ctx, fourth
             ),
+            "the same, with the part for idempotency keys and no key": lambda: keyed.dispatch(ctx, fourth),
+            "the same, with a new idempotency key": lambda: keyed.dispatch(under_key(f"new {next(keys)}"), fourth),
+            "the same, answered again for a known key": lambda: keyed.dispatch(under_key("known"), fourth),
         }
         figures: dict[str, list[float]] = {name: [] for name in cases}
         for _ in range(repeat):

@@ -16,7 +16,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import Any, NamedTuple
 
 import pytest
@@ -27,7 +27,7 @@ from krepis.context import Sources
 from krepis.testing import MemoryStore, TestService, TestSources, start
 from serving import wait_until
 
-SEED = int(os.environ.get("KREPIS_SEED", "0")) or SystemRandom().randrange(1, 2**31)
+SEED = int(os.environ["KREPIS_SEED"])
 DRAWN = 5000 if os.environ.get("KREPIS_LONG") else 400
 OF_THE_CONNECTION = {"date", "connection"}
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -51,8 +51,8 @@ class Seeded(App):
     """An app that starts with seeded sources wherever it is served."""
 
     @asynccontextmanager
-    async def start(self, sources: Sources | None = None) -> AsyncGenerator[Service]:
-        async with super().start(sources or TestSources(seed=7)) as service:
+    async def start(self, sources: Sources | None = None, *, by_hand: bool = False) -> AsyncGenerator[Service]:
+        async with super().start(sources or TestSources(seed=7), by_hand=by_hand) as service:
             yield service
 
 

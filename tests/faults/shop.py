@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import Any, NamedTuple, Protocol
 
 import pytest
@@ -23,7 +23,7 @@ from serving import Served, wait_until
 
 HERE = Path(__file__).parent
 LONG = bool(os.environ.get("KREPIS_LONG"))
-SEED = int(os.environ.get("KREPIS_SEED", "0")) or SystemRandom().randrange(1, 2**31)
+SEED = int(os.environ["KREPIS_SEED"])
 """What is drawn, is drawn from it. It stands in the name of each test that draws: `KREPIS_SEED=... pytest` repeats it."""
 
 drawn = pytest.mark.parametrize("seed", [SEED])

@@ -11,11 +11,13 @@ from tidy import tree
 from tidy.tree import Module, sample
 
 # Distributions that are imported under another name than their own.
-IMPORTED_AS = {"protobuf": "google.protobuf"}
+IMPORTED_AS = {"argon2-cffi": "argon2", "opentelemetry-api": "opentelemetry", "protobuf": "google.protobuf"}
 
 # What `import krepis` must not load, and the parts of it that may.
 HEAVY = ("sqlalchemy", "alembic", "uvicorn", "google.protobuf", "asyncpg", "uvloop", "httptools")
-MAY_LOAD_HEAVY = re.compile(r"krepis\.(sql|_sql|_cli|wire|_server|_proto)\w*(\.|$)")
+MAY_LOAD_HEAVY = re.compile(
+    r"krepis\.(sql|_sql|_cli|wire|_server|_proto|accounts|audit|files\.database|files\.tables|idempotency|jobs|outbox|schedules)\w*(\.|$)"
+)
 
 
 def foreign_imports(module: Module, declared: Iterable[str]) -> list[str]:

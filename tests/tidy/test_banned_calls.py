@@ -53,6 +53,7 @@ ALLOWED = MappingProxyType(
         (SYSTEM, "time.monotonic"): "what a served app runs on: the real clock",
         (SYSTEM, "datetime.datetime.now"): "the same",
         (SYSTEM, "os.urandom"): "the same, for chance",
+        (SYSTEM, "os.environ"): "what `read_settings` of the composition root reads",
     }
 )
 

@@ -17,8 +17,9 @@ PURE_STDLIB = frozenset(
 
 # What of krepis the domain may name: values and rejections. Handlers, ports and contexts are the application's.
 PURE_KREPIS = frozenset(
-    "krepis.Conflict krepis.Event krepis.Forbidden krepis.Invalid krepis.NotFound krepis.Rejection krepis.Stale "
-    "krepis.Unauthenticated krepis.Unavailable krepis.Value krepis.field krepis.replace krepis.types".split()
+    "krepis.Actor krepis.Conflict krepis.Event krepis.Forbidden krepis.Invalid krepis.NotFound krepis.Rejection krepis.Stale "
+    "krepis.Unauthenticated krepis.Unavailable krepis.Value krepis.field krepis.replace krepis.types "
+    "krepis.files.FileRef".split()
 )
 
 # The technology in krepis: what an application must not know it is running on.
@@ -66,6 +67,7 @@ RULES: dict[str, tuple[Callable[[Import, str], bool], str]] = {
     "application": (_application, "put a port into `ports.py` and bind its adapter in `app.py`"),
     "adapters": (_adapters, "adapters know `domain` and `application`; what wires them is `app.py`"),
     "": (_package, "the package itself stays empty, so that the domain can be imported alone"),
+    "settings": (_package, "settings know nothing of the server: `app.py` reads them and hands their values on"),
     "app": (_app, ""),
 }
 

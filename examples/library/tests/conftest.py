@@ -1,78 +1,66 @@
-"""The library on each store that it runs on: in memory, SQLite, PostgreSQL."""
+"""The library on each database that it runs on: SQLite in memory and in a file, PostgreSQL."""
 
 import asyncio
 import importlib.util
+import os
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from krepis import bind
 from krepis.context import root
-from krepis.port import Store
 from krepis.sql import migrate, statement
-from krepis.testing import MemoryStore, TestSources, start
-from krepis.wiring import Binding
+from krepis.testing import TestSources, start
+from krepis.types import Secret
 from sqlalchemy import text
 
-from library.adapters.memory import (
-    MemoryBooks,
-    MemoryCopies,
-    MemoryFines,
-    MemoryLoans,
-    MemoryMembers,
-    MemoryReservations,
-    MemoryStaff,
-)
-from library.adapters.sql.tables import metadata
-from library.app import ON_SQL, build, database
-from library.application.ports import (
-    WritableBooks,
-    WritableCopies,
-    WritableFines,
-    WritableLoans,
-    WritableMembers,
-    WritableReservations,
-    WritableStaff,
-)
+TOKEN_KEY = "for tests, and long enough for a key"
+os.environ.setdefault("LIBRARY_TOKEN_KEY", TOKEN_KEY)  # `library.app` reads its settings when it is imported
 
-IN_MEMORY = (
-    bind(WritableBooks, MemoryBooks),
-    bind(WritableCopies, MemoryCopies),
-    bind(WritableFines, MemoryFines),
-    bind(WritableLoans, MemoryLoans),
-    bind(WritableMembers, MemoryMembers),
-    bind(WritableReservations, MemoryReservations),
-    bind(WritableStaff, MemoryStaff),
-)
+from library.adapters.sql.tables import metadata  # noqa: E402
+from library.app import ON_SQL, build, database  # noqa: E402
+from library.settings import LibrarySettings  # noqa: E402
 
 _EMPTY = statement(text(f"TRUNCATE {', '.join(metadata.tables)}"))
 
 
 class Shelf:
-    """A store and the adapters for it."""
+    """A database and a folder: all that a library needs."""
 
-    def __init__(self, store: Store, adapters: Sequence[Binding]) -> None:
-        self.store = store
-        self.adapters = adapters
+    def __init__(self, url: str, folder: Path) -> None:
+        self.settings = LibrarySettings(
+            database=url,
+            token_key=Secret(TOKEN_KEY),
+            files_folder=str(folder / "files"),
+            mail_folder=str(folder / "mail"),
+            requests_per_minute=1_000_000,
+            password_memory_kib=64,
+        )
+        self.store = database(url)
 
     def app(self):
-        """The whole library on this store."""
-        return build(self.store, self.adapters)
+        """The whole library on it."""
+        return build(self.settings)
 
     async def write(self, work):
         """Run `work(ports)` in a write transaction of its own."""
-        return await self.store.transact(root(TestSources()), "write", lambda unit: work(self._ports(unit)))
+        return await self.store.transact(root(TestSources()), "write", lambda unit: work(_ports(unit)))
 
     async def read(self, work):
         """Run `work(ports)` in a read-only transaction of its own."""
-        return await self.store.transact(root(TestSources()), "read", lambda unit: work(self._ports(unit)))
+        return await self.store.transact(root(TestSources()), "read", lambda unit: work(_ports(unit)))
 
-    def _ports(self, unit):
-        names = {binding.port: binding.port.__name__.removeprefix("Writable").lower() for binding in self.adapters}
-        return SimpleNamespace(**{names[binding.port]: binding.factory(unit) for binding in self.adapters})
+
+def _ports(unit):
+    names = {binding.port: binding.port.__name__.removeprefix("Writable").lower() for binding in ON_SQL}
+    return SimpleNamespace(**{names[binding.port]: binding.factory(unit) for binding in ON_SQL})
+
+
+@pytest.fixture(scope="session")
+def new_shelf(tmp_path_factory):
+    """Makes a library at a url, with a folder of its own."""
+    return lambda url: Shelf(url, tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture(scope="session")
@@ -99,29 +87,22 @@ def sqlite_template(tmp_path_factory):
 
 
 @pytest.fixture
-def new_in_memory():
-    """Makes a library in memory, empty."""
-    return lambda: Shelf(MemoryStore(), IN_MEMORY)
-
-
-@pytest.fixture
-def in_memory(new_in_memory):
-    return new_in_memory()
+def in_memory(tmp_path):
+    return Shelf("sqlite://", tmp_path)
 
 
 @pytest.fixture
 def on_sqlite(sqlite_template, tmp_path):
-    path = shutil.copy(sqlite_template, tmp_path)
-    return Shelf(database(f"sqlite:///{path}"), ON_SQL)
+    return Shelf(f"sqlite:///{shutil.copy(sqlite_template, tmp_path)}", tmp_path)
 
 
 @pytest.fixture
-async def on_postgres(postgres_url):
-    store = database(postgres_url)
-    await store.open()
-    await store.transact(root(TestSources()), "write", lambda sql: sql.run(_EMPTY))
-    await store.close()
-    return Shelf(database(postgres_url), ON_SQL)
+async def on_postgres(postgres_url, tmp_path):
+    shelf = Shelf(postgres_url, tmp_path)
+    await shelf.store.open()
+    await shelf.store.transact(root(TestSources()), "write", lambda sql: sql.run(_EMPTY))
+    await shelf.store.close()
+    return shelf
 
 
 @pytest.fixture(params=["in_memory", "on_sqlite", "on_postgres"])
@@ -132,7 +113,7 @@ def anywhere(request):
 
 @pytest.fixture(params=["on_sqlite", "on_postgres"])
 def on_disk(request):
-    """Each real database in turn."""
+    """Each database in a file or on a server in turn."""
     return request.getfixturevalue(request.param)
 
 

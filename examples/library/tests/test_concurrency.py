@@ -5,12 +5,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 from krepis import Rejection
+from krepis.identity import SYSTEM
 from krepis.testing import TestSources, start
 
-from library.app import build, database
 from library.application.add_book import AddBook
 from library.application.add_copy import AddCopy
-from library.application.hire_staff import HireStaff
 from library.application.lend_copy import LendCopy
 from library.application.pay_fine import PayFine
 from library.application.register_member import RegisterMember
@@ -28,18 +27,17 @@ MEMBERS = 12
 async def two_servers(on_disk):
     """Two servers on the same database, as two processes would be; seeds differ, or they would give the same ids."""
     async with AsyncExitStack() as stack:
-        url = on_disk.store.url.render_as_string(hide_password=False)
         yield [
-            await stack.enter_async_context(start(build(database(url)), TestSources(seed=seed))) for seed in range(2)
+            (await stack.enter_async_context(start(on_disk.app(), TestSources(seed=seed)))).acting(SYSTEM)
+            for seed in range(2)
         ]
 
 
 @pytest.fixture
 async def members(two_servers):
     server, _ = two_servers
-    by = (await server.dispatch(HireStaff(name="Max", role="manager"))).id
-    await server.dispatch(AddBook(isbn=DUNE, title="Dune", author="Frank Herbert", by=by))
-    return by, [(await server.dispatch(register(f"m{number}"))).id for number in range(MEMBERS)]
+    await server.dispatch(AddBook(isbn=DUNE, title="Dune", author="Frank Herbert"))
+    return [(await server.dispatch(register(f"m{number}"))).id for number in range(MEMBERS)]
 
 
 def register(name):
@@ -61,16 +59,15 @@ async def at_once(servers, messages):
 
 
 async def test_the_last_copy_is_lent_once(two_servers, members):
-    by, ids = members
-    copy = (await two_servers[0].dispatch(AddCopy(isbn=DUNE, by=by))).id
-    lent, refusals = await at_once(two_servers, [LendCopy(member=member, copy=copy) for member in ids])
+    copy = (await two_servers[0].dispatch(AddCopy(isbn=DUNE))).id
+    lent, refusals = await at_once(two_servers, [LendCopy(member=member, copy=copy) for member in members])
     assert len(lent) == 1
     assert refusals == ["copy_lent"] * (MEMBERS - 1)
 
 
 async def test_a_member_who_asks_for_many_copies_at_once_gets_no_more_than_the_limit(two_servers, members):
-    by, (alice, *_) = members
-    copies = [(await two_servers[0].dispatch(AddCopy(isbn=DUNE, by=by))).id for _ in range(9)]
+    alice, *_ = members
+    copies = [(await two_servers[0].dispatch(AddCopy(isbn=DUNE))).id for _ in range(9)]
     lent, refusals = await at_once(two_servers, [LendCopy(member=alice, copy=copy) for copy in copies])
     assert (len(lent), set(refusals)) == (5, {"too_many_loans"})
 
@@ -82,9 +79,9 @@ async def test_an_email_address_is_given_once(two_servers, members):
 
 
 async def test_a_fine_is_never_paid_twice(two_servers, members):
-    by, (alice, *_) = members
+    alice, *_ = members
     server, _ = two_servers
-    copy = (await server.dispatch(AddCopy(isbn=DUNE, by=by))).id
+    copy = (await server.dispatch(AddCopy(isbn=DUNE))).id
     loan = await server.dispatch(LendCopy(member=alice, copy=copy))
     server.sources.advance(loan.due_at - loan.lent_at + (loan.due_at - loan.lent_at) / 21)
     fine = (await server.dispatch(ReturnCopy(loan=loan.id))).fine
@@ -94,9 +91,9 @@ async def test_a_fine_is_never_paid_twice(two_servers, members):
 
 
 async def test_no_copy_stands_on_the_shelf_while_somebody_waits(two_servers, members):
-    by, (alice, *others) = members
+    alice, *others = members
     server, _ = two_servers
-    copy = (await server.dispatch(AddCopy(isbn=DUNE, by=by))).id
+    copy = (await server.dispatch(AddCopy(isbn=DUNE))).id
     loan = await server.dispatch(LendCopy(member=alice, copy=copy))
     wishes = [ReserveBook(member=member, isbn=DUNE) for member in others]
     await at_once(two_servers, [*wishes[:5], ReturnCopy(loan=loan.id), *wishes[5:]])

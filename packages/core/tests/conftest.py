@@ -4,4 +4,12 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE / "http"), str(HERE / "sql")]
+sys.path[:0] = [
+    str(HERE),
+    str(HERE / "accounts"),
+    str(HERE / "files"),
+    str(HERE / "http"),
+    str(HERE / "outbox"),
+    str(HERE / "sql"),
+    str(HERE / "streams"),
+]

@@ -73,6 +73,28 @@ async def test_a_handler_gets_its_ports_by_type() -> None:
         assert await service.dispatch(FindBook(isbn="1")) == "Dune"
 
 
+class Index(ReadPort, Protocol):
+    async def title(self, ctx: Context, isbn: str) -> str | None: ...
+
+
+class BookIndex(Index):
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    async def title(self, ctx: Context, isbn: str) -> str | None:
+        return await self._books.find(ctx, isbn)
+
+
+async def test_a_query_may_have_an_adapter_that_reads_through_one_that_can_write() -> None:
+    async def look_up(ctx: Context, query: FindBook, *, index: Index) -> str | None:
+        return await index.title(ctx, query.isbn)
+
+    adapters = (bind(Shelves, MemoryBooks), bind(Index, BookIndex))
+    async with start(an_app(add_book, look_up, adapters=adapters)) as service:
+        await service.dispatch(AddBook(isbn="1"))
+        assert await service.dispatch(FindBook(isbn="1")) == "Dune"
+
+
 async def test_a_command_that_fails_changes_nothing() -> None:
     async def add_and_fail(ctx: Context, command: AddBook, *, shelves: Shelves) -> str:
         await shelves.add(ctx, command.isbn, command.title)

@@ -1,16 +1,28 @@
 """The composition root: the only place where a port and its adapter meet."""
 
-import os
-from collections.abc import Sequence
+from pathlib import Path
 
 from krepis import App, bind
-from krepis.port import Store
+from krepis.accounts import Accounts, AccountSettings, Hashing, RefreshSession, hs256
+from krepis.audit import Audit
+from krepis.files import FileStore, FolderBlobs
+from krepis.idempotency import Idempotency
+from krepis.jobs import Jobs
+from krepis.limits import Concurrency, Rates, SecurityHeaders, TrustedProxies, rate
+from krepis.outbox import Outbox
+from krepis.part import Part
+from krepis.schedules import Schedules, every
+from krepis.settings import read_settings
 from krepis.sql import Database
-from krepis.wiring import Binding
+from krepis.telemetry import Health, Metrics
 
+from library.adapters.grants import LibraryGrants
 from library.adapters.http import doors
+from library.adapters.mail import MaildirMail
+from library.adapters.sql.accounts import SqlAccounts
 from library.adapters.sql.books import SqlBooks
 from library.adapters.sql.copies import SqlCopies
+from library.adapters.sql.covers import SqlCovers
 from library.adapters.sql.fines import SqlFines
 from library.adapters.sql.loans import SqlLoans
 from library.adapters.sql.members import SqlMembers
@@ -20,14 +32,20 @@ from library.adapters.sql.tables import metadata
 from library.application.add_book import add_book
 from library.application.add_copy import add_copy
 from library.application.cancel_reservation import cancel_reservation
-from library.application.hire_staff import hire_staff
+from library.application.finders import fine_of, loan_of, member_of, reservation_of
+from library.application.hire_staff import HireStaff, hire_staff
+from library.application.invite import InviteMember, InviteStaff, invite_member, invite_staff
 from library.application.lend_copy import lend_copy
 from library.application.list_loans import list_loans
 from library.application.list_overdue import list_overdue
 from library.application.pay_fine import pay_fine
+from library.application.policy import policy
 from library.application.ports import (
+    Mail,
+    WritableAccounts,
     WritableBooks,
     WritableCopies,
+    WritableCovers,
     WritableFines,
     WritableLoans,
     WritableMembers,
@@ -36,21 +54,29 @@ from library.application.ports import (
 )
 from library.application.register_member import register_member
 from library.application.reinstate_member import reinstate_member
-from library.application.release_uncollected import release_uncollected
+from library.application.release_uncollected import ReleaseUncollected, release_uncollected
 from library.application.renew_loan import renew_loan
 from library.application.reserve_book import reserve_book
 from library.application.return_copy import return_copy
 from library.application.revise_book import revise_book
 from library.application.revise_member import revise_member
 from library.application.search_books import search_books
+from library.application.set_cover import set_cover
 from library.application.show_account import show_account
 from library.application.show_availability import show_availability
 from library.application.show_book import show_book
+from library.application.show_cover import show_cover
 from library.application.show_member import show_member
+from library.application.sign_in import SignIn, sign_in
 from library.application.suspend_member import suspend_member
+from library.application.take_invitation import TakeInvitation, take_invitation
+from library.application.tell_reservation_ready import tell_reservation_ready
 from library.application.waive_fine import waive_fine
+from library.application.watch_desk import watch_desk
 from library.application.withdraw_copy import withdraw_copy
+from library.settings import LibrarySettings
 
+VERSION = "0.1.0"
 MIGRATIONS = "library:adapters/sql/migrations"
 
 HANDLERS = (
@@ -58,6 +84,8 @@ HANDLERS = (
     add_copy,
     cancel_reservation,
     hire_staff,
+    invite_member,
+    invite_staff,
     lend_copy,
     list_loans,
     list_overdue,
@@ -71,18 +99,29 @@ HANDLERS = (
     revise_book,
     revise_member,
     search_books,
+    set_cover,
     show_account,
     show_availability,
     show_book,
+    show_cover,
     show_member,
+    sign_in,
     suspend_member,
+    take_invitation,
     waive_fine,
+    watch_desk,
     withdraw_copy,
 )
 
+FINDERS = (fine_of, loan_of, member_of, reservation_of)
+
+REACTIONS = (tell_reservation_ready,)
+
 ON_SQL = (
+    bind(WritableAccounts, SqlAccounts),
     bind(WritableBooks, SqlBooks),
     bind(WritableCopies, SqlCopies),
+    bind(WritableCovers, SqlCovers),
     bind(WritableFines, SqlFines),
     bind(WritableLoans, SqlLoans),
     bind(WritableMembers, SqlMembers),
@@ -91,9 +130,43 @@ ON_SQL = (
 )
 
 
-def build(store: Store, adapters: Sequence[Binding] = ON_SQL) -> App:
-    """The library on that store. Tests give one in memory, with the adapters for it."""
-    return App("library", handlers=HANDLERS, adapters=adapters, doors=doors, store=store)
+def parts(settings: LibrarySettings) -> tuple[Part, ...]:
+    """What the library has beside its handlers; the first is the outermost."""
+    accounts = AccountSettings(
+        keys=(hs256("1", settings.token_key),),
+        issuer="library",
+        hashing=Hashing(memory_kib=settings.password_memory_kib),
+    )
+    return (
+        *([TrustedProxies(*settings.trusted_proxies)] if settings.trusted_proxies else []),
+        SecurityHeaders(),
+        Rates(per_address=rate(settings.requests_per_minute, per_s=60)),
+        Concurrency(),
+        Metrics(),
+        Health(version=VERSION),
+        Accounts(accounts, grants=LibraryGrants),
+        Idempotency(without=(SignIn, TakeInvitation, RefreshSession, InviteMember, InviteStaff)),  # no token is kept
+        Audit(),
+        Outbox(),
+        Schedules(every("day at 03:00 Europe/Berlin", ReleaseUncollected())),
+        Jobs(hire=HireStaff, invite=InviteStaff, release=ReleaseUncollected),
+        FileStore(FolderBlobs(settings.files_folder)),
+    )
+
+
+def build(settings: LibrarySettings) -> App:
+    """The library as these settings have it."""
+    return App(
+        "library",
+        handlers=HANDLERS,
+        reactions=REACTIONS,
+        finders=FINDERS,
+        policy=policy,
+        adapters=(*ON_SQL, bind(Mail, lambda: MaildirMail(Path(settings.mail_folder)), scope="app")),
+        doors=doors,
+        store=database(settings.database),
+        parts=parts(settings),
+    )
 
 
 def database(url: str) -> Database:
@@ -101,4 +174,4 @@ def database(url: str) -> Database:
     return Database(url, metadata=metadata, migrations=MIGRATIONS)
 
 
-app = build(database(os.environ.get("LIBRARY_DATABASE", "sqlite:///library.db")))
+app = build(read_settings(LibrarySettings))

@@ -1,5 +1,7 @@
 import pytest
 
+DUNE = "9780441013593"
+
 
 @pytest.fixture
 async def lent(desk):
@@ -30,13 +32,13 @@ async def test_a_new_copy_goes_to_whoever_waits(desk, lent):
 async def test_a_book_on_the_shelf_is_not_reserved(desk):
     alice = await desk.member()
     await desk.copy()
-    assert await desk.refused("/books/9780441013593/reservations", {"member": alice}) == "copy_on_shelf"
+    assert await desk.refused(f"/members/{alice}/reservations", {"isbn": DUNE}) == "copy_on_shelf"
 
 
 async def test_a_member_waits_once_for_a_book(desk, lent):
     bob = await desk.member("bob")
     await desk.reserve(bob)
-    assert await desk.refused("/books/9780441013593/reservations", {"member": bob}) == "reserved_already"
+    assert await desk.refused(f"/members/{bob}/reservations", {"isbn": DUNE}) == "reserved_already"
 
 
 async def test_a_cancelled_reservation_gives_the_copy_to_the_next(desk, lent):

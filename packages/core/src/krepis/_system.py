@@ -1,7 +1,8 @@
-"""Time, chance and log lines of the real machine: the one module of core that may read them."""
+"""Time, chance, settings and log lines of the real machine: the one module of core that may read them."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -10,16 +11,20 @@ from os import urandom
 from random import Random
 from typing import TextIO
 
-from msgspec import json
-
-_LOG_VALUE_CHARACTERS_MAX = 8192
+from krepis._lines import Lines
 
 
 class SystemSources:
-    """What a served app runs on. Log lines go to `stream`, one JSON object each; JSON escapes keep a line a line."""
+    """What a served app runs on. Log lines go to `stream` (standard error), as `lines` writes them: one JSON object
+    each, or on a terminal a line for people. `as_json` decides otherwise. Writing one never raises.
+    """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, lines: Lines | None = None, *, as_json: bool | None = None
+    ) -> None:
         self._stream = stream
+        self._lines = lines or Lines()
+        self._as_json = as_json
         self._numbers = Random(urandom(32))  # noqa: S311 - trace ids are unique, not secret
 
     # The clock itself, not a method around it: it is asked for at every request.
@@ -34,11 +39,25 @@ class SystemSources:
     def number(self) -> int:
         return self._numbers.getrandbits(192)
 
+    def logging(self, lines: Lines, *, as_json: bool | None) -> SystemSources:
+        """The same machine, whose log lines look otherwise."""
+        return SystemSources(self._stream, lines, as_json=as_json)
+
     def emit(self, level: str, event: str, facts: Mapping[str, object]) -> None:
-        line = {"time": datetime.now(UTC), "level": level, "event": event, **facts}
-        text = json.encode(line, enc_hook=_shown).decode()
-        (self._stream or sys.stderr).write(text + "\n")
+        if not self._lines.wants(level):
+            return
+        stream = self._stream or sys.stderr
+        try:
+            as_json = not stream.isatty() if self._as_json is None else self._as_json
+            text = (self._lines.json if as_json else self._lines.people)(datetime.now(UTC), level, event, facts) + "\n"
+            try:
+                stream.write(text)
+            except UnicodeEncodeError:  # a stream that knows ASCII alone
+                stream.write(text.encode("ascii", "backslashreplace").decode())
+        except Exception:  # noqa: BLE001 - a full disk or a closed pipe behind the log must not take a request with it
+            return
 
 
-def _shown(value: object) -> str:
-    return str(value)[:_LOG_VALUE_CHARACTERS_MAX]
+def environment() -> Mapping[str, str]:
+    """The environment as it is now. `krepis.settings` asks for it, once, at the composition root."""
+    return dict(os.environ)

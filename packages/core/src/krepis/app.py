@@ -22,7 +22,7 @@ async with app.start() as service:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -33,8 +33,11 @@ from krepis.context import Actor, Context, Sources, root
 from krepis.deadline import Within
 from krepis.errors import KrepisError, WiringError
 from krepis.events import Feed
+from krepis.files.desk import FileDesk
+from krepis.files.store import FileStore
 from krepis.handler import Handler
 from krepis.http.doors import Doors
+from krepis.http.open_streams import OpenStreams
 from krepis.http.serving import OpenDoors
 from krepis.http.table import DoorTable, compile_doors
 from krepis.message import Command, Event, Query
@@ -98,8 +101,9 @@ class App:
             reactions=self.reactions,
             finders=self.finders,
         )
-        table = compile_doors(self.name, self.doors, graph.handlers, self.policy)
+        table = compile_doors(self.name, self.doors, graph.handlers, self.policy, self.parts)
         problems = [*graph.problems, *table.problems, *self._access_problems(graph)]
+        problems += self._file_problems(table)
         for part in self.parts:
             problems += part.check(graph, self.store)
         if problems:
@@ -131,14 +135,27 @@ class App:
             )
         return problems
 
+    def _file_problems(self, table: DoorTable) -> Iterator[KrepisError]:
+        if any(isinstance(part, FileStore) for part in self.parts):
+            return
+        for door in table.doors:
+            if door.files or door.file is not None:
+                yield KrepisError(
+                    f"the door `{door.method} {door.pattern}` takes or sends a file, and the app has no place for files",
+                    hint="add `krepis.files.FileStore(FolderBlobs(path))` to `App(parts=...)`",
+                )
+
     @asynccontextmanager
-    async def start(self, sources: Sources | None = None) -> AsyncGenerator[Service]:
+    async def start(self, sources: Sources | None = None, *, by_hand: bool = False) -> AsyncGenerator[Service]:
         """Check, open the store and the adapters of scope `app`, serve, and close them again in reverse order.
 
+        `by_hand` keeps what parts do beside the service (delivering events) until somebody asks for it: for tests.
         Raises `WiringError`, or the `KrepisError` of a store that disagrees with the code.
         """
         graph, table = self.check()
         sources = sources or SystemSources()
+        for part in reversed(self.parts):
+            sources = part.sources(sources)
         async with AsyncExitStack() as stack:
             if self.store is not None:
                 stack.push_async_callback(self.store.close)
@@ -152,13 +169,14 @@ class App:
             compiler = _Compiler(
                 graph, adapters, self.policy, Surroundings(self.store, interceptors, self.parts, executor)
             )
-            service = Service(self, sources, compiler, table)
+            service = Service(self, sources, compiler, table, by_hand=by_hand)
             try:
                 async with AsyncExitStack() as beside:
                     for part in self.parts:
                         running = part.running(service)
                         if running is not None:
                             await beside.enter_async_context(running)
+                    beside.callback(service.streams.close)  # first of all, since streams need the parts
                     yield service
             finally:
                 await service.drain(self.drain_s)
@@ -173,15 +191,23 @@ class App:
 
 
 class Service:
-    """An app that has started: `plans` by message, `reactions` by event, the `feed` of events if a part has one."""
+    """An app that has started: `plans` by message, `reactions` by event, the `feed` of events if a part has one, the
+    `adapters` of scope `app`.
+    """
 
-    def __init__(self, app: App, sources: Sources, compiler: _Compiler, table: DoorTable) -> None:
+    def __init__(
+        self, app: App, sources: Sources, compiler: _Compiler, table: DoorTable, *, by_hand: bool = False
+    ) -> None:
         self.app = app
         self.sources = sources
+        self.by_hand = by_hand
+        self.adapters = compiler.adapters
         self.plans: Mapping[type[Any], Plan] = compiler.plans()
         self.reactions: Mapping[type[Event], tuple[Plan, ...]] = compiler.reactions()
         self.feed: Feed | None = next((feed for part in app.parts if (feed := part.feed()) is not None), None)
+        self.files: FileDesk | None = next((desk for part in app.parts if (desk := part.files(self)) is not None), None)
         self.running = 0
+        self.streams = OpenStreams(app.doors.streams)
         self.doors = OpenDoors(table, self)
 
     def context(
@@ -234,6 +260,7 @@ class _Compiler:
 
     def __init__(self, graph: Graph, adapters: dict[Binding, Any], policy: Policy | None, around: Surroundings) -> None:
         self._graph = graph
+        self.adapters: Mapping[Binding, Any] = MappingProxyType(adapters)
         self._adapters = adapters
         self._policy = policy
         self._around = around

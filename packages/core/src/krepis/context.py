@@ -24,6 +24,11 @@ from msgspec.structs import replace
 
 from krepis.errors import ContextWidenedError
 
+UNDECIDED = 0x100
+"""In `Trace.flags`, beside the eight bits that travel: nobody has said yet whether this trace is recorded."""
+
+TRACESTATE_CHARACTERS_MAX = 512  # W3C Trace Context, section 3.3.1.5
+
 _COUNTER_STEP_BYTES = 4
 _UUID7_RANDOM_BITS = 74
 _NO_BAGGAGE: Mapping[str, str] = MappingProxyType({})
@@ -46,15 +51,16 @@ class Trace(Struct, frozen=True):
     @property
     def traceparent(self) -> str:
         """The `traceparent` header for calls made from here."""
-        return f"00-{self.trace_id:032x}-{self.span_id:016x}-{self.flags:02x}"
+        return f"00-{self.trace_id:032x}-{self.span_id:016x}-{self.flags & 0xFF:02x}"
 
 
 class Actor(Struct, frozen=True):
-    """Who calls, and what they may."""
+    """Who calls, and what they may. `credential` names what has proved it, as far as anything has: a session, a key."""
 
     id: str
     roles: frozenset[str] = frozenset()
     permissions: frozenset[str] = frozenset()
+    credential: str = ""
 
 
 class Sources(Protocol):
@@ -84,7 +90,7 @@ class Sources(Protocol):
 class Origin:
     """The time, ids and chance of one unit of work, drawn once and replayed when the unit is run again."""
 
-    __slots__ = ("_counter", "_drawn", "_draws", "_now", "_random", "sources")
+    __slots__ = ("_counter", "_drawn", "_draws", "_now", "_random", "rewinds", "sources")
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
@@ -93,6 +99,8 @@ class Origin:
         self._draws: list[bytes] | None = None
         self._drawn = 0
         self._random: Random | None = None
+        self.rewinds = 0
+        """How often the unit of work was run again."""
 
     def now(self) -> datetime:
         if self._now is None:
@@ -101,6 +109,7 @@ class Origin:
 
     def rewind(self) -> None:
         """Begin again: the next run sees what this one saw, in the same order."""
+        self.rewinds += 1
         self._counter = 0
         self._drawn = 0
         self._random = None
@@ -200,6 +209,7 @@ class Context(Struct, frozen=True):
                 actor.id,
                 actor.roles if roles is None else actor.roles & roles,
                 actor.permissions if permissions is None else actor.permissions & permissions,
+                actor.credential,
             )
         return Context(
             trace=self.trace,
@@ -258,7 +268,15 @@ def root(
 def new_trace(sources: Sources) -> Trace:
     """A trace that begins here."""
     number = sources.number()
-    return Trace((number >> 64) or 1, (number & 0xFFFFFFFFFFFFFFFF) or 1)
+    return Trace((number >> 64) or 1, (number & 0xFFFFFFFFFFFFFFFF) or 1, flags=UNDECIDED)
+
+
+def read_tracestate(text: str) -> str:
+    """A caller's `tracestate` as it may be sent on: empty when it is longer than `TRACESTATE_CHARACTERS_MAX`, or has a
+    character that no header may hold, such as a line break.
+    """
+    fits = len(text) <= TRACESTATE_CHARACTERS_MAX and text.isascii() and text.isprintable()
+    return text if fits else ""
 
 
 class Log:

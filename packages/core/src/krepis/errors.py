@@ -28,6 +28,7 @@ Kind = Literal[
     "stale",
     "slow",
     "path_too_long",
+    "range",
     "too_large",
     "unsupported",
     "invalid",
@@ -147,6 +148,28 @@ class Unavailable(Rejection):
     retry_after: int = 1
 
 
+class Quota(Struct, frozen=True):
+    """What a limited caller may: `count` calls in `per_s` seconds, `left` now, all of them again in `reset_s` seconds.
+
+    `name` says which limit it is: ASCII letters, digits and dashes.
+    """
+
+    name: str
+    count: int
+    per_s: float
+    left: int
+    reset_s: float
+
+
+class TooManyRequests(Rejection):
+    """The caller asks more often than allowed (HTTP 429); `retry_after` is in seconds."""
+
+    kind = "too_many"
+    message = "you ask more often than allowed; wait before you ask again"
+    retry_after: float = 1
+    quota: Quota | None = None
+
+
 class KrepisError(Exception):
     """Something that a builder or operator has to mend. `hint` says what to do and is shown on a line of its own."""
 
@@ -170,6 +193,10 @@ class WiringError(KrepisError):
 
 class ContextWidenedError(KrepisError):
     """A context was asked for more than its parent has."""
+
+
+class TenantMissingError(KrepisError):
+    """What belongs to a tenant was asked for in a unit of work whose context has none."""
 
 
 class OutboundInTransactionError(KrepisError):

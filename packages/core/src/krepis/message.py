@@ -13,7 +13,7 @@ class PlaceOrder(Command[OrderView]):
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 from msgspec import Struct, StructMeta, field
 from msgspec.structs import replace
@@ -45,4 +45,10 @@ class Query(Struct, Generic[R], metaclass=_MessageMeta, forbid_unknown_fields=Tr
 
 
 class Event(Struct, metaclass=_MessageMeta):
-    """A fact, named in the past tense. Unknown fields are ignored, so that older readers understand newer facts."""
+    """A fact, named in the past tense. Unknown fields are ignored, so that older readers understand newer facts.
+
+    `aggregate` names the field that holds the id of what the event is about; events about the same thing are delivered
+    in order. Without it, that is the first field.
+    """
+
+    aggregate: ClassVar[str] = ""

@@ -14,13 +14,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from krepis.context import Context
+from krepis.context import Context, Sources
 from krepis.port import Interceptor
 
 if TYPE_CHECKING:
     from krepis.app import Service
-    from krepis.errors import KrepisError
+    from krepis.errors import KrepisError, Rejection
     from krepis.events import Feed
+    from krepis.files.desk import FileDesk
     from krepis.handler import Handler
     from krepis.http.facts import Answer, Facts
     from krepis.http.table import CompiledDoor
@@ -58,6 +59,10 @@ class Part:
         """Functions or classes whose modules hold SQL statements that the store should compile."""
         return ()
 
+    def sources(self, sources: Sources) -> Sources:
+        """Where time, chance and log lines come from; `sources` itself to leave them as they are."""
+        return sources
+
     def check(self, graph: Graph, store: Store | None) -> Iterable[KrepisError]:
         """What stands in the way of a start, judged without I/O."""
         del graph, store
@@ -80,6 +85,16 @@ class Part:
         del door
         return proceed
 
+    def refusals(self, door: CompiledDoor) -> Iterable[type[Rejection]]:
+        """What this part can refuse at a door, for the OpenAPI document."""
+        del door
+        return ()
+
+    def files(self, service: Service) -> FileDesk | None:
+        """What lands uploads and streams files; only `krepis.files.FileStore` has one."""
+        del service
+        return None
+
     def pages(self, service: Service) -> Sequence[tuple[str, Start]]:
         """Paths that this part answers (GET and HEAD) beside the doors, such as `/health`."""
         del service
@@ -88,6 +103,13 @@ class Part:
     def feed(self) -> Feed | None:
         """The events of the app as streaming doors read them; only the outbox has one."""
         return None
+
+    async def settle(self, service: Service) -> tuple[int, list[BaseException]]:
+        """Do what would happen beside a service that was started `by_hand`, as far as it is due: how much that was,
+        and what it raised. `krepis.testing` asks again until there is nothing left.
+        """
+        del service
+        return 0, []
 
     def running(self, service: Service) -> AbstractAsyncContextManager[Any] | None:
         """What runs beside the service: entered when everything is ready, left before the service drains."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Executor
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from krepis.access import Gate, NothingHere
@@ -16,10 +17,13 @@ from krepis.context import Context
 from krepis.errors import DeadlinePassed, KrepisError, NotFound, OutboundInTransactionError
 from krepis.handler import Finder, Handler
 from krepis.part import Invoke, Part, Render, Run
-from krepis.port import Interceptor, Mode, OutboundPort, PortCall, Store, extends
+from krepis.port import Interceptor, Mode, OutboundPort, PortCall, Store, extends, nature_of
 
 if TYPE_CHECKING:
     from krepis.wiring import Binding
+
+CALL_KEY_CHARACTERS = 32
+"""Hexadecimal digits of the key that one outbound call gets."""
 
 Arguments = Sequence[tuple[str, int]]
 """Which keyword of a function gets the adapter of which step."""
@@ -75,7 +79,7 @@ class Plan:
         uses_unit = any("unit" in step.needs for step in steps)
         mode = _mode(handler, steps)
         looks = gate if found is not None and gate is not None and gate.needs_thing else None
-        guarded = tuple(_guarded(steps, mode if uses_unit else None, around.interceptors))
+        guarded = tuple(_guarded(steps, mode, handler.message.__name__, around.interceptors))
         invoke, waits = _compile(handler, guarded, arguments, around.executor, found, looks)
         proceed: Invoke = invoke if waits else _awaited(invoke)
         inside = proceed
@@ -147,38 +151,50 @@ def _awaited(invoke: Callable[..., Any]) -> Invoke:
     return awaited
 
 
-def _guarded(steps: Sequence[Step], mode: Mode | None, interceptors: Sequence[Interceptor]) -> Iterator[Step]:
+def _guarded(steps: Sequence[Step], mode: Mode, message: str, interceptors: Sequence[Interceptor]) -> Iterator[Step]:
     """The steps with their interception built in; without an interceptor an adapter is handed over bare."""
     for step in steps:
         binding = step.binding
         chain = (*interceptors, *binding.interceptors)
         if extends(binding.port, OutboundPort) and mode == "phased":
-            yield Step(_intercepting(step, binding, chain, outside=True), ("unit", *step.needs), binding)
+            yield Step(_intercepting(step, binding, chain, message), ("unit", *step.needs), binding)
         elif chain:
-            yield Step(_intercepting(step, binding, chain, outside=False), step.needs, binding)
+            yield Step(_intercepting(step, binding, chain), step.needs, binding)
         else:
             yield step
 
 
-def _intercepting(step: Step, binding: Binding, chain: Sequence[Interceptor], *, outside: bool) -> Callable[..., Any]:
+def _intercepting(
+    step: Step, binding: Binding, chain: Sequence[Interceptor], calls_out_for: str | None = None
+) -> Callable[..., Any]:
     proxy = proxy_class(binding.port)
 
     def make(*parts: Any) -> Any:
         return proxy(step.make(*parts), chain)
 
     def make_outside(unit: Any, *parts: Any) -> Any:
-        return proxy(step.make(*parts), (_Outside(unit), *chain))
+        return proxy(step.make(*parts), (_Outside(unit, calls_out_for), *chain))
 
-    return make_outside if outside else make
+    return make if calls_out_for is None else make_outside
 
 
 class _Outside:
-    """Keeps outbound calls outside of write transactions, and gives the read connection back while they take."""
+    """Keeps outbound calls outside of write transactions, and gives the read connection back while they take.
 
-    def __init__(self, unit: Any) -> None:
+    Under an idempotency key each call gets a key of its own. A command that is run again makes the same calls in the
+    same order, and so with the same keys.
+    """
+
+    def __init__(self, unit: Any, message: str | None) -> None:
         self._unit = unit
+        self._message = message
+        self._calls = 0
 
     async def __call__(self, call: PortCall, proceed: Callable[[], Awaitable[Any]]) -> Any:
+        if call.ctx.idempotency_key is not None:
+            call.ctx = call.ctx.narrow(idempotency_key=self._key(call, call.ctx))
+        if self._unit is None:  # a command that only calls out
+            return await proceed()
         if self._unit.writing:
             raise OutboundInTransactionError(
                 f"`{call.port}.{call.method}` was called while a write transaction is open",
@@ -186,6 +202,13 @@ class _Outside:
             )
         await self._unit.release()
         return await proceed()
+
+    def _key(self, call: PortCall, ctx: Context) -> str:
+        """The caller's key belongs to the caller and the message, so both are in it, and this call by its number."""
+        self._calls += 1
+        actor = None if ctx.actor is None else ctx.actor.id
+        named = (ctx.idempotency_key, ctx.tenant, actor, self._message, call.port, call.method, self._calls)
+        return sha256(repr(named).encode()).hexdigest()[:CALL_KEY_CHARACTERS]
 
 
 def proxy_class(port: type[Any]) -> type[Any]:
@@ -199,10 +222,10 @@ def proxy_class(port: type[Any]) -> type[Any]:
 
 
 def _proxied(port: type[Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
-    def method(name: str) -> Callable[..., Any]:
+    def method(name: str, nature: str) -> Callable[..., Any]:
         async def call(self: Any, ctx: Context, *args: Any, **kwargs: Any) -> Any:
             inner = getattr(self._inner, name)
-            seen = PortCall(port.__name__, name, ctx, args, kwargs)
+            seen = PortCall(port.__name__, name, ctx, args, kwargs, nature)
 
             def proceed_from(index: int) -> Callable[[], Awaitable[Any]]:
                 if index == len(self._interceptors):
@@ -214,7 +237,7 @@ def _proxied(port: type[Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
         return call
 
     for name in port_methods(port):
-        yield name, method(name)
+        yield name, method(name, nature_of(port, name))
 
 
 def port_methods(port: type[Any]) -> tuple[str, ...]:

@@ -23,7 +23,10 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from krepis.context import Context
 
+F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+
+_NATURE = "__krepis_nature__"
 
 Mode = Literal["read", "write", "phased"]
 """How a unit of work treats its store: read-only; one write transaction from the start; or, for a command that also
@@ -44,6 +47,26 @@ class WritePort(Port, Protocol):
 
 class OutboundPort(Port, Protocol):
     """Talks to another system."""
+
+
+def safe(method: F) -> F:
+    """Mark a port method that only looks: it may be called again, and its answer may be kept for a while (RFC 9110,
+    section 9.2.1, says the same of GET).
+    """
+    setattr(method, _NATURE, "safe")
+    return method
+
+
+def idempotent(method: F) -> F:
+    """Mark a port method that changes as much when it is called twice: it may be called again (RFC 9110, 9.2.2)."""
+    setattr(method, _NATURE, "idempotent")
+    return method
+
+
+def nature_of(port: type[Any], method: str) -> str:
+    """How a port method is marked: `safe`, `idempotent`, or nothing. What a `ReadPort` alone promises is safe."""
+    marked = getattr(getattr(port, method, None), _NATURE, "")
+    return marked or ("safe" if extends(port, ReadPort) and not extends(port, WritePort) else "")
 
 
 def extends(port: Any, base: type[Any]) -> bool:
@@ -90,14 +113,18 @@ class Interceptor(Protocol):
 class PortCall:
     """One call of a port, as an interceptor sees it: `port` and `method` by name, the context and the arguments.
 
-    An interceptor may put a narrowed context into `ctx`; the adapter gets that one.
+    An interceptor may put a narrowed context into `ctx`; the adapter gets that one. `nature` is how the method is
+    marked: `safe`, `idempotent`, or nothing.
     """
 
-    __slots__ = ("args", "ctx", "kwargs", "method", "port")
+    __slots__ = ("args", "ctx", "kwargs", "method", "nature", "port")
 
-    def __init__(self, port: str, method: str, ctx: Context, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, port: str, method: str, ctx: Context, args: tuple[Any, ...], kwargs: dict[str, Any], nature: str = ""
+    ) -> None:
         self.port = port
         self.method = method
         self.ctx = ctx
         self.args = args
         self.kwargs = kwargs
+        self.nature = nature

@@ -12,13 +12,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import quote, unquote_to_bytes
 
-from krepis.context import Context, Origin, Sources, Trace, new_trace
+from krepis.context import Context, Origin, Sources, Trace, new_trace, read_tracestate
 from krepis.errors import Malformed
 
 BAGGAGE_BYTES_MAX = 8192  # W3C Baggage, section 3.3.2
 BAGGAGE_MEMBERS_MAX = 64
-TRACESTATE_BYTES_MAX = 512  # W3C Trace Context, section 3.3.1.5
-IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 NO_BAGGAGE: Mapping[str, str] = MappingProxyType({})
 
 _HEX = frozenset("0123456789abcdef")
@@ -41,7 +39,7 @@ def incoming(
         None,
         None,
         intents,
-        None if key is None else key.decode("latin-1")[:IDEMPOTENCY_KEY_CHARACTERS_MAX],
+        None if key is None else key.decode("latin-1"),  # whole: `krepis.idempotency` refuses what is no key
         NO_BAGGAGE if carried is None else read_baggage(carried),
     )
     packed = headers.get(b"krepis-context")
@@ -98,8 +96,7 @@ def _continued(sources: Sources, parent: bytes, state: bytes) -> Trace:
         return new_trace(sources)
     trace_id, parent_id, flags = known
     own = sources.number() & 0xFFFFFFFFFFFFFFFF or 1
-    kept = state.decode("latin-1") if len(state) <= TRACESTATE_BYTES_MAX else ""
-    return Trace(trace_id, own, parent_id, flags & 1, kept)
+    return Trace(trace_id, own, parent_id, flags & 1, read_tracestate(state.decode("latin-1")))
 
 
 def _believed(packed: bytes, ctx: Context) -> Context:

@@ -21,20 +21,21 @@ Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
 class OffloadThreads(Executor):
-    """At most `threads_max` threads, each started when there is work for it and nobody free."""
+    """At most `threads_max` threads, each started when there is work for it and nobody free; `waiting_max` jobs wait."""
 
-    def __init__(self, threads_max: int = OFFLOAD_THREADS_MAX) -> None:
+    def __init__(self, threads_max: int = OFFLOAD_THREADS_MAX, waiting_max: int = OFFLOAD_WAITING_MAX) -> None:
         self._threads_max = threads_max
+        self._waiting_max = waiting_max
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads = 0
         self._unfinished = 0
         self._lock = threading.Lock()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `fn(*args)` in a thread. Raises `Unavailable` when `OFFLOAD_WAITING_MAX` jobs wait already."""
+        """Run `fn(*args)` in a thread. Raises `Unavailable` when `waiting_max` jobs wait already."""
         assert not kwargs, "an offloaded handler takes its arguments by position"
         with self._lock:
-            if self._unfinished >= self._threads_max + OFFLOAD_WAITING_MAX:
+            if self._unfinished >= self._threads_max + self._waiting_max:
                 raise Unavailable("too much work waits for a thread; try again")
             self._unfinished += 1
             if self._threads < min(self._unfinished, self._threads_max):
@@ -53,10 +54,18 @@ class OffloadThreads(Executor):
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             future, function, args = job
-            if future.set_running_or_notify_cancel():
+            result: Any = None
+            failure: BaseException | None = None
+            wanted = future.set_running_or_notify_cancel()
+            if wanted:
                 try:
-                    future.set_result(function(*args))
+                    result = function(*args)
                 except BaseException as error:  # noqa: BLE001 - it belongs to whoever awaits the future
-                    future.set_exception(error)
-            with self._lock:
+                    failure = error
+            with self._lock:  # before anybody hears of the end: whoever does finds the place free
                 self._unfinished -= 1
+            if failure is not None:
+                future.set_exception(failure)
+            elif wanted:
+                future.set_result(result)
+            del job, future, function, args, result, failure  # an idle thread holds on to nothing

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from google.protobuf.message import DecodeError
 
 from krepis._proto.context_pb2 import Context as WireContext
-from krepis.context import Actor, Context, Origin, Sources, Trace, new_trace
+from krepis.context import Actor, Context, Origin, Sources, Trace, new_trace, read_tracestate
 from krepis.errors import Malformed
 
 CONTEXT_BYTES_MAX = 65_536
@@ -23,7 +23,7 @@ def pack(ctx: Context) -> bytes:
     wire = WireContext(baggage=dict(ctx.baggage), intents=ctx.intents)
     wire.trace.trace_id = ctx.trace.trace_id.to_bytes(16)
     wire.trace.span_id = ctx.trace.span_id.to_bytes(8)
-    wire.trace.flags = ctx.trace.flags
+    wire.trace.flags = ctx.trace.flags & 0xFF
     wire.trace.state = ctx.trace.state
     remaining = ctx.remaining()
     if remaining is not None:
@@ -93,4 +93,4 @@ def _trace(wire: WireContext, sources: Sources) -> Trace:
     if len(wire.trace.trace_id) != 16 or len(wire.trace.span_id) != 8 or not trace_id or not span_id:
         return new_trace(sources)
     own = sources.number() & 0xFFFFFFFFFFFFFFFF or 1
-    return Trace(trace_id, own, span_id, wire.trace.flags & 0xFF, wire.trace.state[:512])
+    return Trace(trace_id, own, span_id, wire.trace.flags & 0xFF, read_tracestate(wire.trace.state))

@@ -52,10 +52,13 @@ def bind(
 
 
 class Need(Struct, frozen=True):
-    """One constructor parameter of an adapter: `of` is `unit`, `sources`, or the binding that it takes."""
+    """One constructor parameter of an adapter: `of` is `unit`, `sources`, or the binding that it takes; `port` is the one
+    that it asked for, which may be less than what the binding serves.
+    """
 
     name: str
     of: Literal["unit", "sources"] | Binding
+    port: type[Any] | None = None
 
 
 class Graph:
@@ -239,7 +242,7 @@ class Graph:
             elif extends(wanted, Port):
                 found = self._find(cast(type[Any], wanted), f"the adapter `{binding.name}`")
                 if found is not None:
-                    yield Need(parameter.name, found)
+                    yield Need(parameter.name, found, cast(type[Any], wanted))
             elif parameter.default is inspect.Parameter.empty:
                 self._problem(
                     f"the adapter `{binding.name}` asks for `{parameter.name}: {_type_name(wanted)}`, which the app "
@@ -299,7 +302,7 @@ class Graph:
             return ()
         for need in self.needs[binding]:
             if isinstance(need.of, Binding):
-                path = self._writes(need.of.port, need.of, (*seen, binding))
+                path = self._writes(need.port or need.of.port, need.of, (*seen, binding))
                 if path:
                     return (port.__name__, *path)
         return ()

@@ -1,12 +1,21 @@
 """The doors: which message stands at which method and path, and how it may be refused."""
 
 from krepis import http
+from krepis.accounts import (
+    LogOut,
+    LogOutEverywhere,
+    NoSuchToken,
+    RefreshSession,
+    TooManyLogins,
+    WrongCredentials,
+)
 from krepis.types import UnknownCursor
 
 from library.application.add_book import AddBook
 from library.application.add_copy import AddCopy
 from library.application.cancel_reservation import CancelReservation
 from library.application.hire_staff import HireStaff
+from library.application.invite import InviteMember, InviteStaff
 from library.application.lend_copy import LendCopy
 from library.application.list_loans import ListLoans
 from library.application.list_overdue import ListOverdue
@@ -20,15 +29,23 @@ from library.application.return_copy import ReturnCopy
 from library.application.revise_book import ReviseBook
 from library.application.revise_member import ReviseMember
 from library.application.search_books import SearchBooks
+from library.application.set_cover import SetCover
 from library.application.show_account import ShowAccount
 from library.application.show_availability import ShowAvailability
 from library.application.show_book import ShowBook
+from library.application.show_cover import ShowCover
 from library.application.show_member import ShowMember
+from library.application.sign_in import SignIn
 from library.application.suspend_member import SuspendMember
+from library.application.take_invitation import TakeInvitation
 from library.application.waive_fine import WaiveFine
+from library.application.watch_desk import WatchDesk
 from library.application.withdraw_copy import WithdrawCopy
+from library.domain.account import AccountKnown
 from library.domain.book import BookKnown, BookRevised, NoSuchBook
 from library.domain.copy import CopyLent, CopySetAside, CopyWithdrawn, NoSuchCopy
+from library.domain.cover import NoCover
+from library.domain.events import CopyReturned, ReservationReady
 from library.domain.fine import FineSettled, NoSuchFine, NotPayable, PaidTooMuch
 from library.domain.lending import TooManyLoans
 from library.domain.loan import LoanOverdue, LoanReturned, NoSuchLoan, OthersWait, RenewedTooOften
@@ -40,34 +57,55 @@ from library.domain.reservation import (
     ReservedAlready,
     TooManyReservations,
 )
-from library.domain.staff import NotManager, NotStaff
+from library.domain.staff import NoSuchStaff
 
 doors = http.Doors(title="Library", description="Members, books and their copies, loans, reservations and fines.")
 
+doors.post(
+    "/session",
+    SignIn,
+    status=201,
+    sources={"client": http.client_address()},
+    rejects=[WrongCredentials, TooManyLogins],
+)
+doors.post("/session/refresh", RefreshSession)
+doors.delete("/session", LogOut)
+doors.delete("/sessions", LogOutEverywhere)
+doors.post("/invitations", TakeInvitation, status=201, rejects=[NoSuchToken, AccountKnown])
+
 doors.post("/staff", HireStaff, status=201)
+doors.post("/staff/{person}/invitation", InviteStaff, status=201, rejects=[NoSuchStaff])
 
 doors.post("/members", RegisterMember, status=201, rejects=[EmailTaken])
 doors.get("/members/{member}", ShowMember, rejects=[NoSuchMember])
 doors.patch("/members/{member}", ReviseMember, rejects=[NoSuchMember, EmailTaken])
-doors.post("/members/{member}/suspend", SuspendMember, rejects=[NotStaff, NoSuchMember, MemberSuspended])
-doors.post("/members/{member}/reinstate", ReinstateMember, rejects=[NotStaff, NoSuchMember, MemberNotSuspended])
+doors.post("/members/{member}/suspend", SuspendMember, rejects=[NoSuchMember, MemberSuspended])
+doors.post("/members/{member}/reinstate", ReinstateMember, rejects=[NoSuchMember, MemberNotSuspended])
+doors.post("/members/{member}/invitation", InviteMember, status=201, rejects=[NoSuchMember])
 doors.get("/members/{member}/account", ShowAccount, rejects=[NoSuchMember])
 doors.get("/members/{member}/loans", ListLoans, rejects=[NoSuchMember])
 
 doors.get("/books", SearchBooks)
-doors.post("/books", AddBook, status=201, rejects=[NotStaff, BookKnown])
+doors.post("/books", AddBook, status=201, rejects=[BookKnown])
 doors.get("/books/{isbn}", ShowBook, etag="version", rejects=[NoSuchBook])
 doors.put(
     "/books/{isbn}",
     ReviseBook,
     if_match="version",
     etag="version",
-    rejects=[NotStaff, NoSuchBook, BookRevised],
+    rejects=[NoSuchBook, BookRevised],
 )
+doors.put(
+    "/books/{isbn}/cover",
+    SetCover,
+    sources={"picture": http.upload(types=("image/png", "image/jpeg"), bytes_max=5_000_000)},
+    rejects=[NoSuchBook],
+)
+doors.get("/books/{isbn}/cover", ShowCover, file="inline", rejects=[NoCover])
 doors.get("/books/{isbn}/availability", ShowAvailability, etag=True, rejects=[NoSuchBook])
-doors.post("/books/{isbn}/copies", AddCopy, status=201, rejects=[NotStaff, NoSuchBook])
+doors.post("/books/{isbn}/copies", AddCopy, status=201, rejects=[NoSuchBook])
 doors.post(
-    "/books/{isbn}/reservations",
+    "/members/{member}/reservations",
     ReserveBook,
     status=201,
     rejects=[
@@ -84,7 +122,7 @@ doors.post(
 doors.post(
     "/copies/{copy}/withdraw",
     WithdrawCopy,
-    rejects=[NotStaff, NoSuchCopy, CopyLent, CopySetAside, CopyWithdrawn],
+    rejects=[NoSuchCopy, CopyLent, CopySetAside, CopyWithdrawn],
 )
 
 doors.post(
@@ -103,6 +141,7 @@ doors.post(
     ],
 )
 doors.get("/loans/overdue", ListOverdue, rejects=[UnknownCursor])
+doors.get("/loans/overdue.csv", ListOverdue, stream="csv")
 doors.post("/loans/{loan}/return", ReturnCopy, rejects=[NoSuchLoan, LoanReturned])
 doors.post(
     "/loans/{loan}/renew",
@@ -114,4 +153,12 @@ doors.post("/reservations/release", ReleaseUncollected)
 doors.post("/reservations/{reservation}/cancel", CancelReservation, rejects=[NoSuchReservation, ReservationOver])
 
 doors.post("/fines/{fine}/payments", PayFine, rejects=[NoSuchFine, FineSettled, NotPayable, PaidTooMuch])
-doors.post("/fines/{fine}/waive", WaiveFine, rejects=[NotStaff, NotManager, NoSuchFine, FineSettled])
+doors.post("/fines/{fine}/waive", WaiveFine, rejects=[NoSuchFine, FineSettled])
+
+doors.events("/desk/events", WatchDesk, of=(CopyReturned, ReservationReady))
+doors.websocket(
+    "/desk",
+    WatchDesk,
+    commands={"lend": LendCopy, "return": ReturnCopy, "renew": RenewLoan},
+    events=(CopyReturned, ReservationReady),
+)

@@ -1,13 +1,10 @@
 """Add a book."""
 
-from uuid import UUID
-
 from krepis import Command, Context
 
-from library.application.ports import Staff, WritableBooks
+from library.application.ports import WritableBooks
 from library.application.views import BookView, book_view
 from library.domain.book import Author, Book, BookKnown, Isbn, Title, Year
-from library.domain.staff import require_staff
 
 
 class AddBook(Command[BookView]):
@@ -17,11 +14,9 @@ class AddBook(Command[BookView]):
     title: Title
     author: Author
     published: Year | None = None
-    by: UUID
 
 
-async def add_book(ctx: Context, command: AddBook, *, books: WritableBooks, staff: Staff) -> BookView:
-    require_staff(await staff.find(ctx, command.by))
+async def add_book(ctx: Context, command: AddBook, *, books: WritableBooks) -> BookView:
     if await books.find(ctx, command.isbn) is not None:
         raise BookKnown(isbn=command.isbn)
     book = Book(isbn=command.isbn, title=command.title, author=command.author, published=command.published)

@@ -3,11 +3,12 @@
 from uuid import UUID
 
 from krepis import Command, Context
+from krepis.events import Events
 
 from library.application.hand_over import hand_over
 from library.application.ports import WritableCopies, WritableReservations
 from library.application.views import ReservationView, reservation_view
-from library.domain.reservation import NoSuchReservation, cancel
+from library.domain.reservation import Reservation, cancel
 
 
 class CancelReservation(Command[ReservationView]):
@@ -17,13 +18,16 @@ class CancelReservation(Command[ReservationView]):
 
 
 async def cancel_reservation(
-    ctx: Context, command: CancelReservation, *, copies: WritableCopies, reservations: WritableReservations
+    ctx: Context,
+    command: CancelReservation,
+    reservation: Reservation,
+    *,
+    copies: WritableCopies,
+    reservations: WritableReservations,
+    events: Events,
 ) -> ReservationView:
-    reservation = await reservations.find(ctx, command.reservation)
-    if reservation is None:
-        raise NoSuchReservation(reservation=command.reservation)
     cancelled = cancel(reservation)
     await reservations.save(ctx, cancelled)
     if reservation.copy is not None:
-        await hand_over(ctx, reservation.copy, copies=copies, reservations=reservations)
+        await hand_over(ctx, reservation.copy, copies=copies, reservations=reservations, events=events)
     return reservation_view(cancelled)

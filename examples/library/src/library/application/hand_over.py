@@ -3,13 +3,17 @@
 from uuid import UUID
 
 from krepis import Context
+from krepis.events import Events
 
 from library.application.ports import WritableCopies, WritableReservations
 from library.domain.copy import Copy
+from library.domain.events import ReservationReady
 from library.domain.reservation import pass_on
 
 
-async def hand_over(ctx: Context, copy_id: UUID, *, copies: WritableCopies, reservations: WritableReservations) -> Copy:
+async def hand_over(
+    ctx: Context, copy_id: UUID, *, copies: WritableCopies, reservations: WritableReservations, events: Events
+) -> Copy:
     """Set the copy aside for the first who waits for its book, or put it back on the shelf."""
     copy = await copies.find(ctx, copy_id)
     assert copy is not None
@@ -17,4 +21,5 @@ async def hand_over(ctx: Context, copy_id: UUID, *, copies: WritableCopies, rese
     await copies.save(ctx, handover.copy)
     if handover.reservation is not None:
         await reservations.save(ctx, handover.reservation)
+        await events.emit(ctx, ReservationReady(reservation=handover.reservation.id))
     return handover.copy

@@ -6,9 +6,9 @@ from uuid import UUID
 from krepis import Context, Query
 from krepis.types import Offset, Page, paged
 
-from library.application.ports import Loans, Members
+from library.application.ports import Loans
 from library.application.views import LoanView
-from library.domain.member import NoSuchMember
+from library.domain.member import Member
 
 
 class ListLoans(Query[Page[LoanView]]):
@@ -18,7 +18,5 @@ class ListLoans(Query[Page[LoanView]]):
     page: Annotated[Offset, paged(20, 100)]
 
 
-async def list_loans(ctx: Context, query: ListLoans, *, members: Members, loans: Loans) -> Page[LoanView]:
-    if await members.find(ctx, query.member) is None:
-        raise NoSuchMember(member=query.member)
-    return await loans.page_of(ctx, query.member, query.page)
+async def list_loans(ctx: Context, query: ListLoans, member: Member, *, loans: Loans) -> Page[LoanView]:
+    return await loans.page_of(ctx, member.id, query.page)

@@ -12,7 +12,7 @@ from library.application.views import OverdueView
 class ListOverdue(Query[Page[OverdueView]]):
     """The loans that should have ended, the longest overdue first, with whom to remind."""
 
-    page: Annotated[Cursor, paged(20, 100)]
+    page: Annotated[Cursor, paged(20, 100)] = Cursor()
 
 
 async def list_overdue(ctx: Context, query: ListOverdue, *, loans: Loans) -> Page[OverdueView]:

@@ -7,7 +7,7 @@ from krepis.types import Money
 
 from library.application.ports import WritableFines
 from library.application.views import FineView, fine_view
-from library.domain.fine import NoSuchFine, pay
+from library.domain.fine import Fine, pay
 
 
 class PayFine(Command[FineView]):
@@ -17,10 +17,7 @@ class PayFine(Command[FineView]):
     amount: Money
 
 
-async def pay_fine(ctx: Context, command: PayFine, *, fines: WritableFines) -> FineView:
-    fine = await fines.find(ctx, command.fine)
-    if fine is None:
-        raise NoSuchFine(fine=command.fine)
+async def pay_fine(ctx: Context, command: PayFine, fine: Fine, *, fines: WritableFines) -> FineView:
     paid = pay(fine, command.amount)
     await fines.save(ctx, paid)
     return fine_view(paid)

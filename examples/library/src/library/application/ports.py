@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
-from krepis import Context, ReadPort, WritePort
+from krepis import Context, OutboundPort, ReadPort, WritePort
 from krepis.types import Cursor, Email, Offset, Page
 
 from library.application.views import BookSummary, LoanView, OverdueView
+from library.domain.account import Account
 from library.domain.book import Book
 from library.domain.copy import Copy
+from library.domain.cover import Cover
 from library.domain.fine import Fine
+from library.domain.letter import Letter
 from library.domain.loan import Loan
 from library.domain.member import Member
 from library.domain.reservation import Reservation
@@ -145,3 +148,31 @@ class Staff(ReadPort, Protocol):
 
 class WritableStaff(Staff, WritePort, Protocol):
     async def add(self, ctx: Context, person: StaffMember) -> None: ...
+
+
+class Covers(ReadPort, Protocol):
+    async def find(self, ctx: Context, isbn: str) -> Cover | None: ...
+
+
+class WritableCovers(Covers, WritePort, Protocol):
+    async def put(self, ctx: Context, cover: Cover) -> None:
+        """Add, or replace the book's one."""
+        ...
+
+
+class Accounts(ReadPort, Protocol):
+    async def find(self, ctx: Context, person: UUID) -> Account | None: ...
+
+    async def find_by_email(self, ctx: Context, email: Email) -> Account | None: ...
+
+
+class WritableAccounts(Accounts, WritePort, Protocol):
+    async def add(self, ctx: Context, account: Account) -> None: ...
+
+    async def save(self, ctx: Context, account: Account) -> None: ...
+
+
+class Mail(OutboundPort, Protocol):
+    async def send(self, ctx: Context, letter: Letter) -> None:
+        """Hand a letter over for sending. The same call under the same idempotency key is the same letter."""
+        ...

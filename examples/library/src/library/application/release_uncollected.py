@@ -3,6 +3,7 @@
 from typing import Final
 
 from krepis import Command, Context
+from krepis.events import Events
 
 from library.application.hand_over import hand_over
 from library.application.ports import WritableCopies, WritableReservations
@@ -23,10 +24,11 @@ async def release_uncollected(
     *,
     copies: WritableCopies,
     reservations: WritableReservations,
+    events: Events,
 ) -> ReleaseView:
     late = await reservations.uncollected(ctx, ctx.now(), RELEASED_MAX)
     for reservation in late:
         assert reservation.copy is not None
         await reservations.save(ctx, expire(reservation, ctx.now()))
-        await hand_over(ctx, reservation.copy, copies=copies, reservations=reservations)
+        await hand_over(ctx, reservation.copy, copies=copies, reservations=reservations, events=events)
     return ReleaseView(released=len(late))

@@ -7,7 +7,7 @@ from krepis import Command, Context
 from library.application.ports import Copies, Fines, Members, Reservations, WritableLoans
 from library.application.views import LoanView, loan_view
 from library.domain.fine import total_owed
-from library.domain.loan import NoSuchLoan, renew
+from library.domain.loan import Loan, renew
 from library.domain.member import require_good_standing
 
 
@@ -20,6 +20,7 @@ class RenewLoan(Command[LoanView]):
 async def renew_loan(
     ctx: Context,
     command: RenewLoan,
+    loan: Loan,
     *,
     members: Members,
     copies: Copies,
@@ -27,9 +28,6 @@ async def renew_loan(
     reservations: Reservations,
     fines: Fines,
 ) -> LoanView:
-    loan = await loans.find(ctx, command.loan)
-    if loan is None:
-        raise NoSuchLoan(loan=command.loan)
     member = await members.find(ctx, loan.member)
     copy = await copies.find(ctx, loan.copy)
     assert member is not None

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from krepis import Command, Context
 
-from library.application.ports import Books, Copies, Fines, Members, WritableReservations
+from library.application.ports import Books, Copies, Fines, WritableReservations
 from library.application.views import ReservationView, reservation_view
 from library.domain.book import Isbn, NoSuchBook
 from library.domain.fine import total_owed
-from library.domain.member import NoSuchMember, require_good_standing
+from library.domain.member import Member, require_good_standing
 from library.domain.reservation import reserve
 
 
@@ -22,16 +22,13 @@ class ReserveBook(Command[ReservationView]):
 async def reserve_book(
     ctx: Context,
     command: ReserveBook,
+    member: Member,
     *,
-    members: Members,
     books: Books,
     copies: Copies,
     reservations: WritableReservations,
     fines: Fines,
 ) -> ReservationView:
-    member = await members.find(ctx, command.member)
-    if member is None:
-        raise NoSuchMember(member=command.member)
     if await books.find(ctx, command.isbn) is None:
         raise NoSuchBook(isbn=command.isbn)
     require_good_standing(member, total_owed(await fines.open_of(ctx, member.id)))

@@ -7,7 +7,7 @@ from krepis.types import ABSENT, Absent, Email
 
 from library.application.ports import WritableMembers
 from library.application.views import MemberView, member_view
-from library.domain.member import EmailTaken, MemberName, NoSuchMember, revise
+from library.domain.member import EmailTaken, Member, MemberName, revise
 from library.domain.terms import MemberKind
 
 
@@ -20,10 +20,7 @@ class ReviseMember(Command[MemberView]):
     kind: MemberKind | Absent = ABSENT
 
 
-async def revise_member(ctx: Context, command: ReviseMember, *, members: WritableMembers) -> MemberView:
-    member = await members.find(ctx, command.member)
-    if member is None:
-        raise NoSuchMember(member=command.member)
+async def revise_member(ctx: Context, command: ReviseMember, member: Member, *, members: WritableMembers) -> MemberView:
     revised = revise(
         member,
         name=member.name if command.name is ABSENT else command.name,

@@ -4,10 +4,10 @@ from uuid import UUID
 
 from krepis import Context, Query
 
-from library.application.ports import Fines, Loans, Members, Reservations
+from library.application.ports import Fines, Loans, Reservations
 from library.application.views import AccountView, fine_view, member_view, reservation_view
 from library.domain.fine import total_owed
-from library.domain.member import NoSuchMember
+from library.domain.member import Member
 
 
 class ShowAccount(Query[AccountView]):
@@ -17,11 +17,8 @@ class ShowAccount(Query[AccountView]):
 
 
 async def show_account(
-    ctx: Context, query: ShowAccount, *, members: Members, loans: Loans, reservations: Reservations, fines: Fines
+    ctx: Context, query: ShowAccount, member: Member, *, loans: Loans, reservations: Reservations, fines: Fines
 ) -> AccountView:
-    member = await members.find(ctx, query.member)
-    if member is None:
-        raise NoSuchMember(member=query.member)
     owing = await fines.open_of(ctx, member.id)
     return AccountView(
         member=member_view(member),

@@ -4,9 +4,8 @@ from uuid import UUID
 
 from krepis import Context, Query
 
-from library.application.ports import Members
 from library.application.views import MemberView, member_view
-from library.domain.member import NoSuchMember
+from library.domain.member import Member
 
 
 class ShowMember(Query[MemberView]):
@@ -15,8 +14,5 @@ class ShowMember(Query[MemberView]):
     member: UUID
 
 
-async def show_member(ctx: Context, query: ShowMember, *, members: Members) -> MemberView:
-    member = await members.find(ctx, query.member)
-    if member is None:
-        raise NoSuchMember(member=query.member)
+async def show_member(ctx: Context, query: ShowMember, member: Member) -> MemberView:
     return member_view(member)

@@ -129,6 +129,12 @@ class StaffView(Value):
     role: StaffRole
 
 
+class InvitationView(Value):
+    """The word that makes an account, once. It is shown now and never again."""
+
+    token: str
+
+
 def member_view(member: Member) -> MemberView:
     return MemberView(
         id=member.id,

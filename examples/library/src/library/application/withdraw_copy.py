@@ -4,21 +4,18 @@ from uuid import UUID
 
 from krepis import Command, Context
 
-from library.application.ports import Staff, WritableCopies
+from library.application.ports import WritableCopies
 from library.application.views import CopyView, copy_view
 from library.domain.copy import NoSuchCopy, withdraw
-from library.domain.staff import require_staff
 
 
 class WithdrawCopy(Command[CopyView]):
     """Staff take a copy out of circulation, from the shelf and for good."""
 
     copy: UUID
-    by: UUID
 
 
-async def withdraw_copy(ctx: Context, command: WithdrawCopy, *, copies: WritableCopies, staff: Staff) -> CopyView:
-    require_staff(await staff.find(ctx, command.by))
+async def withdraw_copy(ctx: Context, command: WithdrawCopy, *, copies: WritableCopies) -> CopyView:
     copy = await copies.find(ctx, command.copy)
     if copy is None:
         raise NoSuchCopy(copy=command.copy)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from krepis import NotFound, Rejection, Value, replace
+from krepis import Actor, NotFound, Rejection, Value, replace
 
 from library.domain.terms import RENEWALS_MAX, Terms
 
@@ -40,6 +40,11 @@ class RenewedTooOften(Rejection):
 
 class OthersWait(Rejection):
     message = "other members wait for this book"
+
+
+def has_lent(actor: Actor, loan: Loan) -> bool:
+    """Whether it is the member who has the copy who acts."""
+    return actor.id == str(loan.member)
 
 
 def days_late(loan: Loan, at: datetime) -> int:

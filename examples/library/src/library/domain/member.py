@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from krepis import NotFound, Rejection, Value, replace
+from krepis import Actor, NotFound, Rejection, Value, replace
 from krepis.types import Email, Money, length
 
 from library.domain.terms import DEBT_MAX, TERMS, MemberKind, Terms
@@ -47,6 +47,11 @@ class MemberNotSuspended(Rejection):
 
 class OwesTooMuch(Rejection):
     message = "{owed} is owed; at most {limit} may be"
+
+
+def is_self(actor: Actor, member: Member) -> bool:
+    """Whether it is this member who acts."""
+    return actor.id == str(member.id)
 
 
 def revise(member: Member, *, name: str, email: Email, kind: MemberKind) -> Member:

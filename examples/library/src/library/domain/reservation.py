@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from krepis import NotFound, Rejection, Value, replace
+from krepis import Actor, NotFound, Rejection, Value, replace
 
 from library.domain.book import Isbn
 from library.domain.copy import Copy
@@ -55,6 +55,11 @@ class TooManyReservations(Rejection):
 
 class CopyOnShelf(Rejection):
     message = "a copy stands on the shelf; there is nothing to wait for"
+
+
+def has_reserved(actor: Actor, reservation: Reservation) -> bool:
+    """Whether it is the member who waits who acts."""
+    return actor.id == str(reservation.member)
 
 
 def reserve(

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from krepis import Forbidden, Value
+from krepis import NotFound, Value
 from krepis.types import length
 
 StaffName = Annotated[str, length(1, 100)]
@@ -18,24 +18,10 @@ class StaffMember(Value):
     role: StaffRole
 
 
-class NotStaff(Forbidden):
-    message = "only staff may do this"
+class NoSuchStaff(NotFound):
+    message = "nobody of the staff is `{person}`"
 
 
-class NotManager(Forbidden):
-    message = "only a manager may do this"
-
-
-def require_staff(person: StaffMember | None) -> StaffMember:
-    """The person, if they work here."""
-    if person is None:
-        raise NotStaff
-    return person
-
-
-def require_manager(person: StaffMember | None) -> StaffMember:
-    """The person, if they are a manager."""
-    manager = require_staff(person)
-    if manager.role != "manager":
-        raise NotManager
-    return manager
+def roles_of(person: StaffMember) -> frozenset[str]:
+    """What this person may act as; a manager is a librarian, too."""
+    return frozenset(("librarian", "manager")) if person.role == "manager" else frozenset(("librarian",))

@@ -21,7 +21,16 @@ from krepis import __version__
 from krepis._cli.index import installed_verbs
 from krepis.errors import KrepisError
 
-CORE_VERBS: Mapping[str, str] = MappingProxyType({"db": "krepis._cli.db", "run": "krepis._cli.run"})
+CORE_VERBS: Mapping[str, str] = MappingProxyType(
+    {
+        "audit": "krepis._cli.audit",
+        "config": "krepis._cli.config",
+        "db": "krepis._cli.db",
+        "events": "krepis._cli.events",
+        "job": "krepis._cli.job",
+        "run": "krepis._cli.run",
+    }
+)
 
 DONE, NO, WRONG_USE = 0, 1, 2
 

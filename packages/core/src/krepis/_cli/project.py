@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from krepis.errors import KrepisError
+from krepis.settings import Settings
+from krepis.settings.toml import find_toml, read_toml
 
 if TYPE_CHECKING:
     from krepis.app import App
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _EXAMPLE = (
     'name it (`krepis run MODULE:APP`, `krepis db --app MODULE:APP`) or write `app = "MODULE:APP"` into krepis.toml'
 )
+_SETTINGS_EXAMPLE = 'write `settings = "MODULE:CLASS"` into krepis.toml, with a class derived from `Settings`'
 
 
 def app_name(given: str | None) -> str:
@@ -24,27 +26,60 @@ def app_name(given: str | None) -> str:
 
     Raises `KrepisError` when there is none or `krepis.toml` can't be read.
     """
-    settings = find_settings(Path.cwd())
+    settings = enter()
+    if given:
+        return _checked(given, "MODULE:APP", _EXAMPLE)
+    if settings is None:
+        raise KrepisError(f"there is no krepis.toml in {Path.cwd()} or above it", hint=_EXAMPLE)
+    name = read_toml(settings).table.get("app")
+    if not isinstance(name, str):
+        raise KrepisError(f"{settings} names no app", hint=_EXAMPLE)
+    return _checked(name, "MODULE:APP", _EXAMPLE)
+
+
+def settings_name(given: str | None) -> str | None:
+    """The settings class as `MODULE:CLASS`, as given or as `krepis.toml` says; `None` when neither names one."""
+    settings = enter()
+    name = given or (read_toml(settings).table.get("settings") if settings is not None else None)
+    return None if name is None else _checked(str(name), "MODULE:CLASS", _SETTINGS_EXAMPLE)
+
+
+def enter() -> Path | None:
+    """Make the project's folder the current one, and it and its `src` importable; the answer is its `krepis.toml`."""
+    settings = find_toml(Path.cwd())
     root = settings.parent if settings else Path.cwd()
     os.chdir(root)  # a relative path in the project's settings means the same from each of its folders
     for folder in (root, root / "src"):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
-    if given:
-        name = given
-    else:
-        if settings is None:
-            raise KrepisError(f"there is no krepis.toml in {Path.cwd()} or above it", hint=_EXAMPLE)
-        name = _read(settings)
-    if name.count(":") != 1 or not all(part.strip() for part in name.split(":")):
-        raise KrepisError(f"`{name}` is not of the form MODULE:APP", hint=_EXAMPLE)
-    return name
+    return settings
 
 
 def load_app(name: str) -> App:
     """The app itself. Raises `KrepisError` when the module or the app is not there, or is something else."""
     from krepis.app import App
 
+    app = _load(name)
+    if not isinstance(app, App):
+        raise KrepisError(f"`{name}` is not a krepis App but `{app!r}`", hint=_EXAMPLE)
+    return app
+
+
+def load_settings(name: str) -> type[Settings]:
+    """The settings class itself. Raises `KrepisError` when the module or the class is not there, or is another."""
+    kind = _load(name)
+    if not (isinstance(kind, type) and issubclass(kind, Settings) and kind is not Settings):
+        raise KrepisError(f"`{name}` is not a class derived from krepis.settings.Settings", hint=_SETTINGS_EXAMPLE)
+    return kind
+
+
+def _checked(name: str, form: str, hint: str) -> str:
+    if name.count(":") != 1 or not all(part.strip() for part in name.split(":")):
+        raise KrepisError(f"`{name}` is not of the form {form}", hint=hint)
+    return name
+
+
+def _load(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -54,26 +89,4 @@ def load_app(name: str) -> App:
                 f"there is no module `{error.name}`", hint=f"looked in: {', '.join(sys.path[:3])}"
             ) from None
         raise
-    app = getattr(module, attribute, None)
-    if not isinstance(app, App):
-        raise KrepisError(f"`{name}` is not a krepis App but `{app!r}`", hint=_EXAMPLE)
-    return app
-
-
-def find_settings(start: Path) -> Path | None:
-    """The `krepis.toml` of the project that `start` is in."""
-    for folder in (start, *start.parents):
-        if (folder / "krepis.toml").is_file():
-            return folder / "krepis.toml"
-    return None
-
-
-def _read(settings: Path) -> str:
-    try:
-        table = tomllib.loads(settings.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise KrepisError(f"{settings} can't be read: {error}", hint="it is TOML in UTF-8") from None
-    name = table.get("app")
-    if not isinstance(name, str):
-        raise KrepisError(f"{settings} names no app", hint=_EXAMPLE)
-    return name
+    return getattr(module, attribute, None)

@@ -11,7 +11,9 @@ from urllib.parse import quote
 from krepis.context import Sources
 from krepis.deadline import CallerGone, Gone, Within
 from krepis.errors import DeadlinePassed, Malformed, Rejection
+from krepis.http.asgi_socket import serve_socket
 from krepis.http.facts import Facts, StreamedAnswer, too_large
+from krepis.http.open_streams import StreamBroken
 
 if TYPE_CHECKING:
     from krepis.app import App, Service
@@ -24,8 +26,10 @@ DISCARD_S = 2.0
 DISCARDED_BYTES_MAX = 16_777_216
 SPARED_BYTES_MAX = 65_536
 SPARED_S = 0.1
+CLOSE_STREAMS = "krepis.close_streams"
+"""The key in the state of ASGI's lifespan: what a server calls when it begins to stop, so that streams end."""
+
 _BODILESS = frozenset(("GET", "HEAD"))
-_WEBSOCKET_POLICY_VIOLATION = 1008
 
 
 class AsgiEngine:
@@ -42,7 +46,7 @@ class AsgiEngine:
             service = self._service or await self._start()
             await self._http(service, scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await self._lifespan(scope, receive, send)
         else:
             await self._websocket(scope, receive, send)
 
@@ -52,12 +56,15 @@ class AsgiEngine:
                 self._service = await self._stack.enter_async_context(self._app.start())
             return self._service
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 try:
-                    await self._start()
+                    service = await self._start()
+                    if "state" in scope:
+                        # A server that is ours tells streams of its stop; ASGI tells apps when all answers have ended.
+                        scope["state"][CLOSE_STREAMS] = service.streams.close
                 except Exception as error:  # noqa: BLE001 - whatever stops the start is told to the server
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
@@ -75,10 +82,7 @@ class AsgiEngine:
         door, params = service.doors.match(method, path)
         if service.doors.mounts and await self._mounted(service, scope, receive, send, path):
             return
-        pairs: list[tuple[bytes, bytes]] = scope["headers"]
-        headers: Mapping[bytes, bytes] = dict(pairs)
-        if len(headers) != len(pairs):
-            headers = _joined(pairs)
+        headers = _headers(scope["headers"])
 
         async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":
@@ -88,7 +92,8 @@ class AsgiEngine:
         stream = None if bodiless else AsgiStream(receive, headers)
         client: tuple[str, int] | None = scope.get("client")
         address = client[0] if client else ""
-        facts = Facts(method, path, params, scope["query_string"], headers, b"", started, gone, stream, address)
+        scheme: str = scope.get("scheme", "http")
+        facts = Facts(method, path, params, scope["query_string"], headers, b"", started, gone, stream, address, scheme)
         try:
             reply = await door.start(facts)
         except CallerGone:
@@ -118,9 +123,9 @@ class AsgiEngine:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         service = self._service or await self._start()
-        if not await self._mounted(service, scope, receive, send, _path(scope)):
-            await receive()
-            await send({"type": "websocket.close", "code": _WEBSOCKET_POLICY_VIOLATION})
+        path = _path(scope)
+        if not await self._mounted(service, scope, receive, send, path):
+            await serve_socket(service, scope, receive, send, path, _headers(scope.get("headers", [])))
 
 
 class AsgiStream:
@@ -208,6 +213,8 @@ async def _send_chunks(reply: StreamedAnswer, receive: Receive, send: Send, meth
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
         ended = True
         await send({"type": "http.response.body", "body": b""})
+    except StreamBroken:
+        return  # without a last chunk: the server closes the connection, and the client knows that something is missing
     except asyncio.CancelledError:
         if watcher.done() and task.uncancel() == 0:
             return
@@ -239,6 +246,11 @@ def _path(scope: Scope) -> str:
     path = quote(scope["path"]) if raw is None else raw.decode("latin-1")
     root: str = scope.get("root_path", "")
     return path[len(root) :] or "/" if root and path.startswith(root) else path
+
+
+def _headers(pairs: list[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    headers = dict(pairs)
+    return headers if len(headers) == len(pairs) else _joined(pairs)
 
 
 def _joined(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from typing import Any, Protocol
+from uuid import UUID
 
 from msgspec import Struct
 
+from krepis.context import Context
 from krepis.deadline import Gone
 from krepis.errors import Rejection, TooLarge
 
@@ -25,11 +27,20 @@ class Stream(Protocol):
         ...
 
 
+class Form(Struct):
+    """What a form or an upload holds: texts by their name, and the landed files (`FileRef`) by the message's field."""
+
+    texts: dict[str, str | list[str]]
+    files: dict[str, Any]
+    landed: list[UUID]
+    """Everything that has landed, also what was refused after that."""
+
+
 class Facts(Struct):
     """One request. `headers` has lower-case names, repeated ones joined by a comma (RFC 9110, section 5.3);
     `params` holds the path's values, decoded, in the pattern's order; `started` is in seconds of the service's
-    monotonic clock; `gone` returns when the caller has gone away; `client` is the address of the caller, as far as the
-    engine knows it. A `stream` holds a body that has not been read yet; otherwise `body` is complete.
+    monotonic clock; `gone` returns when the caller has gone away; `client` is the address of the caller and `scheme`
+    what it speaks (`http`, `https`), as far as the engine knows, or a `TrustedProxies` between them. A `stream` holds a body that has not been read yet; otherwise `body` is complete.
     """
 
     method: str
@@ -42,6 +53,11 @@ class Facts(Struct):
     gone: Gone | None = None
     stream: Stream | None = None
     client: str = ""
+    scheme: str = "http"
+    form: Form | None = None
+    """Set by a door that takes files."""
+    ctx: Context | None = None
+    """Set by the door, for the parts around it: the context that it made for the request, with its caller once known."""
 
 
 class Answer(Struct):
@@ -72,9 +88,9 @@ class PathTooLong(Rejection):
     message = "the path is longer than {bytes_max} bytes"
 
 
-def too_large(bytes_max: int) -> TooLarge:
-    """The refusal of a body beyond the door's limit."""
-    return TooLarge(f"the body is larger than {bytes_max} bytes", bytes_max=bytes_max)
+def too_large(bytes_max: int, what: str = "the body") -> TooLarge:
+    """The refusal of a body, or of a part of it, beyond the door's limit."""
+    return TooLarge(f"{what} is larger than {bytes_max} bytes", bytes_max=bytes_max)
 
 
 def answer(status: int, media_type: bytes, body: bytes, *more: tuple[bytes, bytes]) -> Answer:

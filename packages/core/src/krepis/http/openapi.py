@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from krepis.http.openapi_files import file_answers, file_parameters, form_body, upload_body
+from krepis.http.openapi_streams import StreamWriter, last_event_id
 from krepis.http.refusals import Refusals
 from krepis.http.sent import read_in, sent
 from krepis.schema.jsonschema import Components
@@ -52,9 +54,11 @@ class _Writer:
         self._table = table
         self._declared = table.declared
         bodies = [door.body for door in table.doors if door.body is not None]
+        bodies += [door.body for one in table.sockets for _, door in one.compiled.commands if door.body is not None]
         read = read_in(bodies)
+        self._streams = StreamWriter(table, read)
         self._answers = {at: sent(door.answer, read) for at, door in enumerate(table.doors) if door.answer is not None}
-        self._components = Components((*bodies, *self._answers.values()))
+        self._components = Components((*bodies, *self._answers.values(), *self._streams.schemas))
         self._refusals = Refusals(table.declared.errors)
         self._names = _operation_ids(table.doors)
         self._schemes: dict[str, Any] = {}
@@ -71,9 +75,12 @@ class _Writer:
             tags[tag] = None
             operation: dict[str, Any] = {"operationId": self._names[at], "summary": _words(door.message), "tags": [tag]}
             operation |= self._input(door)
-            operation["responses"] = self._output(door, self._answers.get(at))
+            operation["responses"] = self._output(at, door, self._answers.get(at))
             paths.setdefault(door.pattern, {})[door.method.lower()] = operation
         document: dict[str, Any] = {"openapi": OPENAPI_VERSION, "info": info, "paths": paths}
+        sockets = self._streams.sockets(self._components)
+        if sockets:
+            document["x-websockets"] = sockets
         if tags:
             document["tags"] = [{"name": tag} for tag in tags]
         components = {
@@ -94,7 +101,11 @@ class _Writer:
         parameters = self._parameters(door)
         if parameters:
             written["parameters"] = parameters
-        if door.body is not None:
+        if door.body_kind == "upload":
+            written["requestBody"] = upload_body(door)
+        elif door.body_kind == "form":
+            written["requestBody"] = form_body(door, lambda field: self._text_field(door.body, field))
+        elif door.body is not None:
             written["requestBody"] = self._body(door.body)
         guard = self._guard(door)
         if guard is not None:
@@ -110,16 +121,17 @@ class _Writer:
                     written.append(self._parameter(door, read, field))
         if door.if_match:
             written.append(_if_match())
-        if door.etag != "none" and door.method == "GET":
+        if door.answer_kind == "events":
+            written.append(last_event_id())
+        if door.file is not None:
+            written += file_parameters()
+        elif door.etag != "none" and door.method == "GET":
             written.append(_if_none_match())
         return written
 
     def _parameter(self, door: CompiledDoor, read: FieldSource, field: Field) -> dict[str, Any]:
         place = read.source.place
-        assert door.strings is not None
-        # Where text is wanted, `null` is a text; elsewhere it is read as nothing.
-        nullable = not any(isinstance(arm, _TEXTS) for arm in door.strings.arms(field.node))
-        schema = self._components.field(door.strings, field, nullable=nullable)
+        schema = self._text_field(door.strings, field)
         parameter: dict[str, Any] = {"name": read.source.name, "in": place}
         if "description" in schema:
             parameter["description"] = schema.pop("description")
@@ -128,6 +140,12 @@ class _Writer:
         if read.many and place in ("query", "cookie"):
             parameter |= {"style": "form", "explode": True}
         return {**parameter, "schema": schema}
+
+    def _text_field(self, schema: Schema | None, field: Field) -> dict[str, Any]:
+        assert schema is not None
+        # Where text is wanted, `null` is a text; elsewhere it is read as nothing.
+        nullable = not any(isinstance(arm, _TEXTS) for arm in schema.arms(field.node))
+        return self._components.field(schema, field, nullable=nullable)
 
     def _body(self, schema: Schema) -> dict[str, Any]:
         body: dict[str, Any] = {"content": {"application/json": {"schema": self._components.whole(schema)}}}
@@ -150,14 +168,19 @@ class _Writer:
         ways: list[dict[str, Any]] = [{credential.scheme: []} for credential in self._declared.credentials]
         return ways if door.access == "required" else [{}, *ways]
 
-    def _output(self, door: CompiledDoor, answer: Schema | None) -> dict[str, Any]:
+    def _output(self, at: int, door: CompiledDoor, answer: Schema | None) -> dict[str, Any]:
+        if door.file is not None:
+            answers = file_answers() | self._refusals.of(door)
+            return {str(status): answers[status] for status in sorted(answers)}
         success: dict[str, Any] = {"description": HTTPStatus(door.status).phrase}
         answers: dict[int, Any] = {door.status: success}
         if door.etag != "none":
             success["headers"] = {"ETag": _etag()}
             if door.method == "GET":
                 answers[304] = {"description": "The caller has this version already.", "headers": {"ETag": _etag()}}
-        if door.answer_kind != "none":
+        if door.answer_kind in ("rows", "events"):
+            success["content"] = self._streams.content(at, door, answer, self._components)
+        elif door.answer_kind != "none":
             schema = {"type": "string"} if answer is None else self._components.whole(answer)
             success["content"] = {door.media_type.partition(";")[0].strip(): {"schema": schema}}
         answers |= self._refusals.of(door)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, cast
 
 from krepis.context import Context
-from krepis.errors import FieldError, Invalid, Kind, Rejection, Unavailable
+from krepis.errors import FieldError, Invalid, Kind, Quota, Rejection
 from krepis.http.doors import Errors
 from krepis.http.facts import Answer, answer
 from krepis.identity import InvalidCredential
@@ -29,6 +30,7 @@ STATUS_OF: Mapping[Kind, int] = MappingProxyType(
         "too_large": 413,
         "path_too_long": 414,
         "unsupported": 415,
+        "range": 416,
         "invalid": 422,
         "precondition_required": 428,
         "too_many": 429,
@@ -39,7 +41,7 @@ STATUS_OF: Mapping[Kind, int] = MappingProxyType(
 
 # The names of RFC 9110; Python's own differ from version to version.
 _TITLES: Mapping[int, str] = MappingProxyType(
-    {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+    {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 )
 
 BUG_SENTENCE = "something went wrong on our side; the trace id leads to it"
@@ -57,9 +59,7 @@ class Problems:
         """The answer to a rejection."""
         status = self._errors.statuses.get(refusal.code) or STATUS_OF[refusal.kind]
         ctx.log.info("refused", code=refusal.code, status=status)
-        more: list[tuple[bytes, bytes]] = []
-        if isinstance(refusal, Unavailable):
-            more.append((b"retry-after", b"%d" % refusal.retry_after))
+        more = list(_waiting(refusal))
         if status == 401:
             # RFC 6750, section 3: the reason is named only to those who sent a credential.
             invalid = isinstance(refusal, InvalidCredential)
@@ -105,6 +105,20 @@ class Problems:
             if facts:
                 document["facts"] = dict(facts)
         return answer(status, self._media_type, encode(document), *more)
+
+
+def _waiting(refusal: Rejection) -> Iterator[tuple[bytes, bytes]]:
+    """When to come back: `Retry-After` (RFC 9110, section 10.2.3) in whole seconds, rounded up, and for what has a
+    quota the fields of draft-ietf-httpapi-ratelimit-headers-10.
+    """
+    wait_s: float | None = getattr(refusal, "retry_after", None)
+    if wait_s is not None:
+        yield b"retry-after", b"%d" % max(0, math.ceil(wait_s))
+    quota: Quota | None = getattr(refusal, "quota", None)
+    if quota is not None:
+        name = b'"' + quota.name.encode() + b'"'
+        yield b"ratelimit-policy", b"%s;q=%d;w=%d" % (name, quota.count, max(1, math.ceil(quota.per_s)))
+        yield b"ratelimit", b"%s;r=%d;t=%d" % (name, quota.left, max(0, math.ceil(quota.reset_s)))
 
 
 def title_of(status: int) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args, get_origin
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import NODEFAULT, UNSET, Struct
 
 from krepis.errors import FieldError, Invalid, KrepisError, Malformed, Rejection, Stale
-from krepis.http.doors import Door, Source
-from krepis.http.facts import Facts
+from krepis.files.file import FileRef
+from krepis.http.doors import Door, FileRule, Source
+from krepis.http.facts import Facts, Form
 from krepis.http.router import parameters
+from krepis.http.streamed import Rows
 from krepis.schema.decode import Decoder
 from krepis.types.page import Cursor, Offset
 
@@ -35,11 +38,25 @@ class FieldSource(Struct, frozen=True):
     many: bool
 
 
+class FileSource(Struct, frozen=True):
+    """One file to land: the `field` of the message, the `name` in a form, and what it must be; `many` for lists."""
+
+    field: str
+    name: str
+    many: bool
+    required: bool
+    rule: FileRule
+
+    @property
+    def count_max(self) -> int:
+        return self.rule.count_max if self.many else 1
+
+
 class Reading(Struct, frozen=True):
     """How a door reads its message: the sources, the type that the strings fit, the type that the body fits.
 
     `outline` makes the message of what fits beside the body, for the question whether the caller may send it at all;
-    the fields of the body are `UNSET` in it.
+    the fields of the body are `UNSET` in it. `files` land before anything is read; the texts of a form fit `body`.
     """
 
     fields: tuple[FieldSource, ...]
@@ -47,6 +64,7 @@ class Reading(Struct, frozen=True):
     body: type[Any] | None
     read: Callable[[Facts], Any]
     outline: Callable[[Facts], Any]
+    files: tuple[FileSource, ...] = ()
 
 
 def compile_reading(door: Door) -> Reading:
@@ -58,25 +76,36 @@ def compile_reading(door: Door) -> Reading:
     fields: list[FieldSource] = []
     strings: list[tuple[Any, ...]] = []
     body: list[tuple[Any, ...]] = []
+    files: list[FileSource] = []
     for name, info in infos.items():
         source = _source(door, name, info.encode_name, in_path)
-        if source.place == "body":
+        if source.rule is not None:
+            files.append(_file_source(door, info, hints[name], source))
+            continue
+        if source.place in ("body", "form"):
             body.append(_field(info, hints[name]))
             continue
         strings.append(_field(info, hints[name]))
         page = _base(hints[name])
         if page in (Offset, Cursor):
+            if isinstance(door.stream, Rows):
+                continue  # the door itself goes from page to page
             fields += [FieldSource(part, Source("query", part), many=False) for part in page.__struct_fields__]
         else:
             fields.append(FieldSource(name, source, many=_is_many(hints[name])))
-    whole_strings = not body
-    whole_body = not strings and not door.envelope
+    _check_files(door, files)
+    whole_strings = not body and not files
+    whole_body = not strings and not door.envelope and not files
     strings_type = (door.message if whole_strings else _part(door, "Strings", strings)) if strings else None
     body_type = (door.message if whole_body else _part(door, "Body", body)) if body else None
     if body_type is not None and door.envelope:
         body_type = _part(door, "Envelope", [(door.envelope, body_type)])
-    reader = _Reader(door, tuple(fields), strings_type, body_type)
-    if strings_type is None and body_type is None:
+    if files and body_type is None and door.body_kind == "form":
+        body_type = _part(door, "Form", [])
+    reader = _Reader(door, tuple(fields), strings_type, body_type, tuple(files))
+    if files:
+        read = reader.read_both
+    elif strings_type is None and body_type is None:
         read = reader.read_nothing
     elif strings_type is door.message:
         read = reader.read_strings
@@ -84,7 +113,7 @@ def compile_reading(door: Door) -> Reading:
         read = reader.read_body
     else:
         read = reader.read_both
-    return Reading(tuple(fields), strings_type, body_type, read, reader.outline)
+    return Reading(tuple(fields), strings_type, body_type, read, reader.outline, tuple(files))
 
 
 class _Reader:
@@ -96,6 +125,7 @@ class _Reader:
         fields: tuple[FieldSource, ...],
         strings: type[Any] | None,
         body: type[Any] | None,
+        files: tuple[FileSource, ...] = (),
     ) -> None:
         in_path = parameters(door.pattern)
         encoded = {info.name: info.encode_name for info in msgspec.structs.fields(door.message)}
@@ -103,10 +133,13 @@ class _Reader:
         self._message = door.message
         self._envelope = door.envelope
         self._strings = None if strings is None else Decoder(strings).convert
-        self._decode_body = None if body is None else Decoder(body).decode
+        self._decode_body = None if body is None or files else _decoder(door, body)
+        self._convert_form = Decoder(body).convert if body is not None and files else None
+        self._files = files
         self._path = tuple((in_path.index(f.source.name), key) for key, f in named if f.source.place == "path")
         self._query = tuple((f.source.name, key, f.many) for key, f in named if f.source.place == "query")
         self._others = tuple((key, f) for key, f in named if f.source.place in ("header", "cookie", "if-match"))
+        self._client = tuple(key for key, f in named if f.source.place == "client")
         self._places = {key: f.source for key, f in named}
         self._query_max = door.limits.query_fields_max
 
@@ -140,12 +173,27 @@ class _Reader:
                 parts |= _members(getattr(decoded, self._envelope) if self._envelope else decoded)
             except Invalid as refusal:
                 errors += refusal.errors
+        if self._files:
+            errors += self._take_form(facts, parts)
         if errors:
             raise Invalid(tuple(errors))
         try:
             return self._message(**parts)
         except (TypeError, ValueError) as refusal:  # what a message's own `__post_init__` says
             raise Invalid((FieldError((), "invalid", str(refusal)),)) from None
+
+    def _take_form(self, facts: Facts, parts: dict[str, Any]) -> Iterator[FieldError]:
+        """Put the landed files and the form's texts into `parts`."""
+        form = facts.form or Form({}, {}, [])
+        parts |= form.files
+        for file in self._files:
+            if file.required and file.field not in parts:
+                yield FieldError((file.name,) if file.name else (), "missing", "is missing")
+        if self._convert_form is not None:
+            try:
+                parts |= _members(self._convert_form(form.texts))
+            except Invalid as refusal:
+                yield from refusal.errors
 
     def outline(self, facts: Facts) -> Any:
         values, errors = self._collect(facts)
@@ -173,6 +221,8 @@ class _Reader:
                         errors.append(FieldError((name,), "repeated", "is given more than once", "query"))
                     else:
                         values[key] = value
+        for key in self._client:
+            values[key] = facts.client
         for key, field in self._others:
             value = _from_headers(field, facts.headers)
             if value is not None:
@@ -190,6 +240,10 @@ class _Reader:
                 error = FieldError((source.name, *error.path[1:]), error.code, error.message, source.place)  # noqa: PLW2901
             placed.append(error)
         return placed
+
+
+def _decoder(door: Door, body: type[Any]) -> Callable[[bytes], Any]:
+    return Decoder(body, depth_max=door.limits.json_depth_max, items_max=door.limits.json_items_max).decode
 
 
 def parse_query(raw: bytes, fields_max: int) -> dict[str, str | list[str]]:
@@ -259,7 +313,9 @@ def _source(door: Door, name: str, encode_name: str, in_path: Sequence[str]) -> 
         return door.sources[name]
     if name in in_path and not any(source.place == "path" and source.name == name for source in door.sources.values()):
         return Source("path", name)
-    return Source("body" if door.method in _BODY_METHODS else "query", encode_name)
+    if door.method not in _BODY_METHODS or door.body_kind == "upload":
+        return Source("query", encode_name)
+    return Source("form" if door.body_kind == "form" else "body", encode_name)
 
 
 def _check_names(door: Door, infos: Mapping[str, Any], in_path: Sequence[str]) -> None:
@@ -282,6 +338,40 @@ def _check_names(door: Door, infos: Mapping[str, Any], in_path: Sequence[str]) -
             raise KrepisError(
                 f"{place} takes `{field}` from `{{{source.name}}}`, which is not in its path",
                 hint=f"the path has: {', '.join(in_path) or 'no parameters'}",
+            )
+
+
+def _file_source(door: Door, info: Any, hint: Any, source: Source) -> FileSource:
+    assert source.rule is not None
+    base = _base(hint)
+    arms = [
+        arm for arm in (get_args(base) if get_origin(base) in (Union, UnionType) else (base,)) if arm is not NoneType
+    ]
+    many = arms == [list[FileRef]]
+    if not many and arms != [FileRef]:
+        raise KrepisError(
+            f"the door `{door.method} {door.pattern}` puts a file into `{info.name}` of `{door.message.__name__}`, which "
+            "is no `FileRef`",
+            hint="annotate it with `FileRef`, `FileRef | None = None` or, in a form, `list[FileRef]`",
+        )
+    name = "" if source.place == "upload" else source.name or info.encode_name
+    return FileSource(info.name, name, many, info.required, source.rule)
+
+
+def _check_files(door: Door, files: Sequence[FileSource]) -> None:
+    if not files:
+        return
+    place = f"the door `{door.method} {door.pattern}`"
+    if door.method not in _BODY_METHODS or door.envelope:
+        raise KrepisError(f"{place} takes files and has no body for them", hint="use POST or PUT, without an envelope")
+    if door.body_kind == "upload":
+        if len(files) > 1 or files[0].many:
+            raise KrepisError(
+                f"{place} takes its body as a file, and there is one body", hint="take several with `form_file()`"
+            )
+        if any(source.place == "body" for source in door.sources.values()):
+            raise KrepisError(
+                f"{place} takes its body as a file, and also as JSON", hint="take the rest from the query"
             )
 
 

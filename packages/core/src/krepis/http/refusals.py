@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from krepis.access import NotAllowed, NothingHere, NotSignedIn
 from krepis.errors import DeadlinePassed, Invalid, Malformed, Rejection, Stale, TooLarge, Unavailable
+from krepis.files.desk import UnsupportedFileType
+from krepis.files.file import FileGone, UploadGone
+from krepis.http.downloads import RangeNotSatisfiable
 from krepis.http.facts import PathTooLong, SlowBody
 from krepis.http.negotiation import NotAcceptable, PreconditionFailed, UnsupportedMediaType
+from krepis.http.open_streams import Closing, TooManyStreams
 from krepis.http.problem import STATUS_OF, title_of
 from krepis.http.reading import PreconditionRequired
 from krepis.identity import InvalidCredential
@@ -25,23 +29,26 @@ _BUG_DOC = "A defect of the service. The trace id leads its people to it."
 class Refusal:
     """One way in which a door says no."""
 
-    __slots__ = ("code", "doc", "own", "status")
+    __slots__ = ("code", "doc", "own", "status", "waits")
 
-    def __init__(self, code: str, status: int, doc: str, *, own: bool) -> None:
+    def __init__(self, code: str, status: int, doc: str, *, own: bool, waits: bool = False) -> None:
         self.code = code
         self.status = status
         self.doc = doc
         self.own = own
+        self.waits = waits
 
 
 def refusals_of(door: CompiledDoor, errors: Errors) -> Iterator[Refusal]:
     """Every refusal that the framework itself can give at this door, then those that the door declares."""
     for kind in _framework(door):
         status = errors.statuses.get(kind.code) or STATUS_OF[kind.kind]
-        yield Refusal(kind.code, status, _sentence(kind), own=True)
+        yield Refusal(kind.code, status, _sentence(kind.__doc__ or ""), own=True, waits=hasattr(kind, "retry_after"))
+    for code, status, doc in door.refusals:
+        yield Refusal(code, status, _sentence(doc), own=True, waits=code in door.waits)
     yield Refusal(BUG_CODE, 500, _BUG_DOC, own=True)
     for code, status, doc in door.rejects:
-        yield Refusal(code, status, doc, own=False)
+        yield Refusal(code, status, doc, own=False, waits=code in door.waits)
 
 
 def _framework(door: CompiledDoor) -> Iterator[type[Rejection]]:
@@ -52,10 +59,10 @@ def _framework(door: CompiledDoor) -> Iterator[type[Rejection]]:
     if door.hides:
         yield NothingHere
     places = {read.source.place for read in door.sources}
-    has_body = door.body is not None
+    has_body = door.body_kind != "none"
     if door.access == "open" and (has_body or places & {"path", "query", "header"}):
         yield Malformed
-    if door.answer_kind != "none":
+    if door.answer_kind not in ("none", "file"):
         yield NotAcceptable
     if has_body:
         yield from (SlowBody, TooLarge, UnsupportedMediaType)
@@ -65,9 +72,27 @@ def _framework(door: CompiledDoor) -> Iterator[type[Rejection]]:
         yield Invalid
     if door.etag != "none" and door.method == "GET":
         yield PreconditionFailed
+    yield from _of_files(door)
     if door.if_match:
         yield from (Stale, PreconditionRequired)
+    yield from _streamed(door)
     yield from (Unavailable, DeadlinePassed)
+
+
+def _streamed(door: CompiledDoor) -> Iterator[type[Rejection]]:
+    if door.answer_kind in ("rows", "events"):
+        yield from (TooManyStreams, Closing)
+    if door.answer_kind == "events":
+        yield Malformed
+
+
+def _of_files(door: CompiledDoor) -> Iterator[type[Rejection]]:
+    if door.files:
+        yield UploadGone
+    if any(file.rule.types for file in door.files):
+        yield UnsupportedFileType
+    if door.file is not None:
+        yield from (PreconditionFailed, RangeNotSatisfiable, FileGone)
 
 
 class Refusals:
@@ -139,9 +164,12 @@ def _headers(status: int, refusals: Sequence[Refusal]) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if status == 401:
         headers["WWW-Authenticate"] = {"required": True, "schema": _text()}
-    if any(refusal.code == Unavailable.code for refusal in refusals):
+    if any(refusal.code == RangeNotSatisfiable.code for refusal in refusals):
+        headers["Content-Range"] = {"required": True, "schema": {"type": "string", "pattern": "^bytes \\*/[0-9]+$"}}
+    waiting = [refusal for refusal in refusals if refusal.waits]
+    if waiting:
         wait: dict[str, Any] = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}
-        headers["Retry-After"] = {**wait, "required": len(refusals) == 1}
+        headers["Retry-After"] = {**wait, "required": len(waiting) == len(refusals)}
     return headers
 
 
@@ -149,9 +177,9 @@ def _by_code(refusal: Refusal) -> str:
     return refusal.code
 
 
-def _sentence(rejection: type[Rejection]) -> str:
+def _sentence(doc: str) -> str:
     """The first sentence of its docstring, without the status that stands beside it anyway."""
-    text = " ".join((rejection.__doc__ or "").split())
+    text = " ".join(doc.split())
     return re.sub(r" ?\((?:HTTP|RFC) [0-9]+\)", "", re.split(r"(?<=\.) |; `", text)[0])
 
 

@@ -10,18 +10,32 @@ import msgspec
 from msgspec import Struct
 
 from krepis.errors import KrepisError
+from krepis.files.file import FileRef
 from krepis.http.doors import Door, Envelope, Listing
 from krepis.http.facts import Answer
+from krepis.http.rows import compile_rows
+from krepis.http.server_events import render_start
+from krepis.http.streamed import Rows, Watch
 from krepis.schema.encode import encode
 from krepis.types import Page
 
 Render = Callable[[Any], Answer]
 
 
+class FileAnswer(Answer):
+    """What stands for a file until the unit of work has ended; `http.downloads` makes the answer of it."""
+
+    file: FileRef
+
+    @classmethod
+    def of(cls, file: FileRef) -> FileAnswer:
+        return cls(200, [], b"", file)
+
+
 class Rendering(Struct, frozen=True):
     """`type` is what the body holds, for its schema; `None` when there is no body or it is text."""
 
-    kind: Literal["none", "json", "text"]
+    kind: Literal["none", "json", "text", "rows", "events", "file"]
     status: int
     type: Any
     render: Render
@@ -30,6 +44,18 @@ class Rendering(Struct, frozen=True):
 def compile_rendering(door: Door, answer: Any) -> Rendering:
     """How this door renders. Raises `KrepisError` for a combination that can't be."""
     place = f"the door `{door.method} {door.pattern}`"
+    if isinstance(door.stream, Rows):
+        rows = compile_rows(door, door.stream, answer)
+        return Rendering("rows", door.status, rows.type, rows.first)
+    if isinstance(door.stream, Watch):
+        return Rendering("events", 200, None if answer in (None, NoneType) else answer, render_start)
+    if door.file is not None:
+        if answer is not FileRef or door.method != "GET":
+            raise KrepisError(
+                f"{place} sends a file, but its message answers with `{_name(answer)}`",
+                hint="let a query answer with `FileRef`, and bind it with `doors.get`",
+            )
+        return Rendering("file", door.status, None, FileAnswer.of)
     if answer is None or answer is NoneType:
         status = 204 if door.status == 200 else door.status
         return Rendering(

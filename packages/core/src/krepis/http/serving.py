@@ -6,21 +6,32 @@ An engine asks `OpenDoors.match` for the door of a request and awaits `door.star
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+from msgspec import structs
 
 from krepis.context import Context
 from krepis.deadline import CallerGone, Within
-from krepis.errors import DeadlinePassed, Invalid, Malformed, Rejection
+from krepis.errors import DeadlinePassed, Invalid, KrepisError, Malformed, Rejection
+from krepis.files.desk import FileDesk
 from krepis.http.doors import Door
+from krepis.http.downloads import Download
 from krepis.http.facts import Answer, Facts, PathTooLong, SlowBody, answer, empty, too_large
+from krepis.http.following import SharedFeed
 from krepis.http.negotiation import conditional, need_accepted, need_json, tag_of
+from krepis.http.open_streams import StreamBroken
 from krepis.http.problem import Problems
 from krepis.http.reading import Reading
 from krepis.http.rendering import Render
 from krepis.http.router import Router
+from krepis.http.rows import RowStream
+from krepis.http.server_events import EventStream
+from krepis.http.sockets import OpenSocket, open_sockets
+from krepis.http.streamed import Rows, Watch
 from krepis.http.table import CompiledDoor, DoorTable
+from krepis.http.uploads import Uploads
 from krepis.identity import SYSTEM, Caller, Identify, InvalidCredential
 from krepis.part import Run, Start
 from krepis.propagation import incoming
@@ -32,6 +43,21 @@ if TYPE_CHECKING:
 Why = Literal["path", "method", "slash", "malformed", "long"]
 
 
+A = TypeVar("A")
+
+
+class Streaming(Protocol):
+    """What makes the answer of a door go on."""
+
+    def run(self, ctx: Context, message: Any, render: Render) -> Coroutine[Any, Any, Any]:
+        """Handle the message, in place of its plan."""
+        ...
+
+    async def opened(self, facts: Facts, ctx: Context, message: Any, reply: Answer) -> Answer:
+        """The answer that begins with `reply`."""
+        ...
+
+
 class OpenDoors:
     """The doors of a service, found by method and path."""
 
@@ -39,17 +65,20 @@ class OpenDoors:
         self.table = table
         self.mounts = table.mounts
         self._service = service
+        feed = service.feed
+        self._shared = None if feed is None else SharedFeed(feed)
         credentials = table.declared.credentials
         self._problems = Problems(table.declared.errors, (credentials[0].prefix if credentials else "") or "Bearer")
         self._path_bytes_max = table.declared.limits.path_bytes_max
         self._router: Router[Target] = Router()
         for (door, reading, render), compiled in zip(table.parts, table.doors, strict=True):
-            live = OpenDoor(service, self._problems, compiled, door, reading, render)
-            live.start = _surrounded(service, compiled, live.start)
+            live = self._opened(compiled, door, reading, render)
+            live.start = surrounded(service, compiled, live.start)
             self._router.add(door.method, door.pattern, live)
             if door.method == "GET":
                 self._router.add("HEAD", door.pattern, live)
-        self._surround: Callable[[Start], Start] = lambda start: _surrounded(service, None, start)
+        self._sockets = open_sockets(table, service, self._problems, self._shared)
+        self._surround: Callable[[Start], Start] = lambda start: surrounded(service, None, start)
         own = [(pattern, Page(service, self._problems, page).start) for pattern, page in _pages(table)]
         more = [page for part in service.app.parts for page in part.pages(service)]
         for pattern, start in (*own, *more):
@@ -77,6 +106,34 @@ class OpenDoors:
             return self._closed("slash"), ()
         return self._closed("path"), ()
 
+    def socket(self, path: str) -> tuple[Target | OpenSocket, tuple[str, ...]]:
+        """The WebSocket door of a path and the values of its path; a closed one says that there is none."""
+        try:
+            found = self._sockets.match(path) if path.isascii() and len(path) <= self._path_bytes_max else None
+        except UnicodeDecodeError:
+            found = None
+        return (self._closed("path"), ()) if found is None else (found[0]["GET"], found[1])
+
+    def _opened(self, compiled: CompiledDoor, door: Door, reading: Reading, render: Render) -> OpenDoor:
+        live = OpenDoor(self._service, self._problems, compiled, door, reading, render)
+        if isinstance(door.stream, Rows):
+            live.streams(RowStream(self._service, live, door))
+        elif isinstance(door.stream, Watch):
+            assert self._shared is not None, "an app without a feed has no door that shows events"
+            live.streams(EventStream(self._service, live, door, self._shared))
+        desk = self._service.files
+        if compiled.file is not None:
+            assert desk is not None, "an app without a place for files has no door that sends one"
+            live.streams(Download(compiled, self._service.plans[door.message].run, desk, self._problems))
+        if compiled.files:
+            assert desk is not None, "an app without a place for files has no door that takes one"
+            live.takes(desk)
+        return live
+
+    def refused(self, facts: Facts, refusal: Rejection) -> Answer:
+        """The answer of a part that refuses in front of a door, where nothing has been read yet."""
+        return _Bodiless(self._service, self._problems).refuse(facts, refusal)
+
     def _closed(self, why: Why, methods: Mapping[str, object] = MappingProxyType({})) -> Target:
         return Target(self._surround(Closed(self._service, self._problems, why, methods).start))
 
@@ -90,7 +147,8 @@ class Target:
         self.start = start
 
 
-def _surrounded(service: Service, door: CompiledDoor | None, start: Start) -> Start:
+def surrounded(service: Service, door: CompiledDoor | None, start: Start) -> Start:
+    """`start` with what the app's parts put around it."""
     for part in reversed(service.app.parts):
         start = part.door(door, start)
     return start
@@ -109,6 +167,7 @@ class OpenDoor(Target):
         "_intents",
         "_json",
         "_look",
+        "_open",
         "_outline",
         "_plan",
         "_problems",
@@ -116,6 +175,7 @@ class OpenDoor(Target):
         "_render",
         "_service",
         "_sources",
+        "_take",
         "_timeout_s",
         "compiled",
     )
@@ -148,9 +208,26 @@ class OpenDoor(Target):
         self._outline = reading.outline
         self._render = render
         self._etag = compiled.etag
-        self._gives = compiled.media_type if compiled.answer_kind != "none" else None
+        self._gives = compiled.media_type if compiled.answer_kind not in ("none", "file") else None
         self._json = compiled.body_kind != "none"
+        self._take: Callable[[Facts], Coroutine[Any, Any, None]] = self._take_body
         self._intents = (door.message.__name__,)
+        self._open: Callable[[Facts, Context, Any, Answer], Coroutine[Any, Any, Answer]] | None = None
+
+    def streams(self, stream: Streaming) -> None:
+        """Let `stream` run the message, and make an answer that goes on of what it answers with."""
+        self._plan = stream.run
+        self._open = stream.opened
+
+    def takes(self, desk: FileDesk) -> None:
+        """Let the files of a request land at `desk`, in place of a JSON body."""
+        uploads = Uploads(self.compiled, None if self._look is None else self._looked, self._sources, desk)
+        self._take = uploads.take
+        self.start = uploads.around(self.start)
+
+    async def _looked(self, ctx: Context, facts: Facts) -> None:
+        assert self._look is not None, "asked for only where there is one"
+        await self._look(ctx, self._outline(facts))
 
     async def _serve(self, facts: Facts) -> Answer:
         """Identify, admit, read, run, answer. Raises `CallerGone` when nobody is left to answer to."""
@@ -163,16 +240,17 @@ class OpenDoor(Target):
             started=facts.started,
             intents=self._intents,
         )
+        facts.ctx = ctx
         service.running += 1
         try:
             if self._identify is not None:
-                ctx = await self._identified(self._identify, facts, ctx)
+                facts.ctx = ctx = await self._identified(self._identify, facts, ctx)
             if self._admit is not None:
                 self._admit(ctx.actor)
             if self._gives is not None:
                 need_accepted(facts.headers, self._gives)
             if self._json:
-                await self._take_body(facts)
+                await self._take(facts)
             try:
                 message = self._read(facts)
             except Invalid:
@@ -184,6 +262,8 @@ class OpenDoor(Target):
             reply: Answer = await Within(work, sources, ctx.deadline, facts.gone)
             if self._etag != "none":
                 return self._tagged(facts, reply)
+            if self._open is not None:
+                return await self._open(facts, ctx, message, reply)
             return reply
         except Rejection as refusal:
             return self._problems.refusal(refusal, ctx)
@@ -194,6 +274,42 @@ class OpenDoor(Target):
             return self._problems.bug(error, ctx)
         finally:
             service.running -= 1
+
+    async def ask_again(
+        self,
+        facts: Facts,
+        ctx: Context,
+        ask: Run,
+        message: Any,
+        render: Callable[[Any], A],
+        *,
+        identify: bool,
+    ) -> tuple[Context, A]:
+        """More of an answer that goes on: a unit of work and a deadline of its own; the caller is identified again if
+        asked for. Raises `StreamBroken` with the refusal, which is in the log.
+        """
+        ctx = structs.replace(ctx.begin(), deadline=self._sources.monotonic() + self._timeout_s)
+        self._service.running += 1
+        try:
+            if identify and self._identify is not None:
+                tenant = ctx.tenant
+                ctx = await self._identified(self._identify, facts, structs.replace(ctx, actor=None, tenant=None))
+                if ctx.tenant != tenant:
+                    raise InvalidCredential
+            if self._admit is not None:
+                self._admit(ctx.actor)
+            work: Any = ask(ctx, message, render)
+            return ctx, await Within(work, self._sources, ctx.deadline)
+        except Rejection as refusal:
+            raise StreamBroken(self._problems.refusal(refusal, ctx)) from None
+        except Exception as error:
+            raise StreamBroken(self._problems.bug(error, ctx)) from error
+        finally:
+            self._service.running -= 1
+
+    def broken(self, ctx: Context, why: str) -> StreamBroken:
+        """What ends an answer that can't go on; `why` is for the log."""
+        return StreamBroken(self._problems.bug(KrepisError(why), ctx))
 
     async def _take_body(self, facts: Facts) -> None:
         """Have the body in `facts`, and be sure that it says to be JSON."""
@@ -277,6 +393,7 @@ class _Bodiless:
 
     def refuse(self, facts: Facts, refusal: Rejection) -> Answer:
         ctx = incoming(self._service.sources, facts.headers, deadline=facts.started, started=facts.started, intents=())
+        facts.ctx = ctx
         return self._problems.refusal(refusal, ctx)
 
 

@@ -10,17 +10,18 @@ What is rare and suspicious (an escaped NUL, many brackets) is decided by the se
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from krepis.errors import FieldError, Invalid
+from krepis.errors import FieldError, Invalid, TooLarge
 from krepis.schema import tree
 from krepis.schema.check import Checker
 from krepis.schema.forms import EndlessError, decimal_reader
 from krepis.schema.inspection import inspected
-from krepis.schema.jsontext import parse, too_deep
+from krepis.schema.jsontext import DEPTH_MAX, parse, too_deep, too_many_items
 from krepis.schema.strings import Strings, StringSource
 from krepis.schema.tree import AnyOf, Schema
 from krepis.schema.walk import compile_walk
@@ -44,20 +45,35 @@ def hook(kind: type, value: object) -> object:
 class Decoder(Generic[T]):
     """Reads messages of one type. Made once, when the service starts; raises `KrepisError` for an unsuitable type."""
 
-    __slots__ = ("_decode", "_deep", "_endless", "_further", "_readers", "_strings", "_walk", "schema")
+    __slots__ = (
+        "_decode",
+        "_deep",
+        "_depth_max",
+        "_endless",
+        "_further",
+        "_items_max",
+        "_readers",
+        "_strings",
+        "_walk",
+        "schema",
+    )
 
-    def __init__(self, wanted: type[T] | Any, /) -> None:
+    def __init__(self, wanted: type[T] | Any, /, *, depth_max: int = DEPTH_MAX, items_max: int = sys.maxsize) -> None:
         subject = inspected(wanted)
         self.schema: Schema = subject.schema
         self._walk = compile_walk(subject)
         self._decode: Callable[[bytes], T] = msgspec.json.Decoder(wanted, dec_hook=hook).decode
         self._strings = Strings(subject.schema, wanted, hook)
-        self._deep = _can_be_deep(subject.schema)
+        self._depth_max = depth_max
+        self._items_max = items_max
+        self._deep = depth_max < DEPTH_MAX or _can_be_deep(subject.schema)
         self._readers, self._endless = _further_readers(subject.schema)
         self._further = self._deep or self._endless or bool(self._readers)
 
     def decode(self, body: bytes) -> T:
-        """The message in a JSON body. Raises `Invalid` with every failing field, or `Malformed`."""
+        """The message in a JSON body. Raises `Invalid` with every failing field, `Malformed`, or `TooLarge`."""
+        if len(body) > self._items_max and too_many_items(body, self._items_max):
+            raise TooLarge(f"the body has more than {self._items_max} items", items_max=self._items_max)
         try:
             value = self._decode(body)
         except _REFUSALS:
@@ -75,7 +91,7 @@ class Decoder(Generic[T]):
             raise self._refusal(body) from None
         if self._walk is not None and not self._walk(value):
             raise self._refusal(body)
-        doubtful = _NUL in body or self._endless or (self._deep and too_deep(body))
+        doubtful = _NUL in body or self._endless or (self._deep and too_deep(body, self._depth_max))
         if doubtful and (errors := self.errors(body)):
             raise Invalid(errors)
         return value
@@ -96,7 +112,7 @@ class Decoder(Generic[T]):
 
     def errors(self, body: bytes) -> tuple[FieldError, ...]:
         """What the second look finds in a body; nothing if it fits. Raises `Malformed`."""
-        return Checker(self.schema).check(parse(body))
+        return Checker(self.schema).check(parse(body, self._depth_max))
 
     def errors_of_strings(self, source: StringSource) -> tuple[FieldError, ...]:
         """What the second look finds in flat texts; nothing if they fit."""

@@ -15,8 +15,15 @@ from krepis.errors import Malformed
 DEPTH_MAX = 64
 """Arrays and objects inside each other. Real messages have a tenth of it; readers and writers are safe with it."""
 
+DEPTH_SETTING_MAX = 200
+"""What a setting may raise it to: readers and writers need a few calls for each level."""
+
+ITEMS_MAX = 100_000
+"""Elements and members of one body. Each costs some fifty times its two bytes when it has become an object."""
+
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|.)", re.DOTALL)
 _BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _HIGH = range(0xD800, 0xDC00)
 _LOW = range(0xDC00, 0xE000)
 _EXPECTED = (
@@ -49,11 +56,11 @@ class Broken(str):
     __slots__ = ()
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes, depth_max: int = DEPTH_MAX) -> Any:
     """The document in `body`: `Pairs`, lists, texts, `Whole`, `Broken`, booleans, `None`. Raises `Malformed`."""
     text = _text(body)
-    if too_deep(body):
-        raise Malformed(f"the JSON is nested deeper than {DEPTH_MAX} arrays and objects", limit=DEPTH_MAX)
+    if too_deep(body, depth_max):
+        raise Malformed(f"the JSON is nested deeper than {depth_max} arrays and objects", limit=depth_max)
     try:
         document = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -65,20 +72,34 @@ def parse(body: bytes) -> Any:
     return document
 
 
-def too_deep(body: bytes) -> bool:
-    """Whether arrays and objects are nested deeper than `DEPTH_MAX`. Takes linear time, and none on small bodies."""
-    if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
+def too_deep(body: bytes, depth_max: int = DEPTH_MAX) -> bool:
+    """Whether arrays and objects are nested deeper than that. Takes linear time, and none on small bodies."""
+    if body.count(b"[") + body.count(b"{") <= depth_max:
         return False
     depth = 0
     for match in _BRACKET.finditer(body):
         token = body[match.start()]
         if token in b"[{":
             depth += 1
-            if depth > DEPTH_MAX:
+            if depth > depth_max:
                 return True
         elif token in b"]}":
             depth -= 1
     return False
+
+
+def too_many_items(body: bytes, items_max: int) -> bool:
+    """Whether more elements and members stand in the body's arrays and objects. An empty one counts for one, too.
+
+    A comma or an opening bracket stands before each. Those in texts are told apart only where they could matter.
+    """
+    if len(body) <= items_max or _separators(body) <= items_max:
+        return False
+    return _separators(_TEXT.sub(b"", body)) > items_max
+
+
+def _separators(body: bytes) -> int:
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def _text(body: bytes) -> str:

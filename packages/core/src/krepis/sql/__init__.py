@@ -3,6 +3,7 @@
 The column types that mean the same on both are `Instant`, `Exact` and `Json`; the errors stand in `krepis.sql.errors`.
 """
 
+from krepis.errors import TenantMissingError
 from krepis.sql.database import Database
 from krepis.sql.errors import (
     BadValueError,
@@ -23,6 +24,7 @@ from krepis.sql.errors import (
 )
 from krepis.sql.included import include_tables, missing_tables
 from krepis.sql.statement import Statement, statement
+from krepis.sql.tenants import across_tenants, tenanted
 from krepis.sql.types import Converter, Exact, Instant, Json, Portable
 from krepis.sql.unit import Sql
 
@@ -48,9 +50,12 @@ __all__ = (
     "StoreDamagedError",
     "StoreFailed",
     "StoreFull",
+    "TenantMissingError",
     "TransactionSpentError",
     "UniqueViolation",
+    "across_tenants",
     "include_tables",
     "missing_tables",
     "statement",
+    "tenanted",
 )

@@ -16,8 +16,10 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from krepis.context import Context
 from krepis.sql._codecs import NAMES, Codec, codec
 from krepis.sql._dialects import ListType
+from krepis.sql._tenancy import TENANT, ScopedPlans, is_tenant, scoped_dialect
 from krepis.sql.errors import StatementError, shorten
 from krepis.sql.statement import Statement
 
@@ -30,10 +32,11 @@ STATEMENTS_MAX = 10_000
 class Plan:
     """One statement on one dialect. `bind(**params)`, `row(*row)` and `rows(rows)` are generated for it.
 
-    `writes` is whether it may change data; only phased units of work ask.
+    `writes` is whether it may change data; only phased units of work ask. `scoped` is whether `bind` takes the tenant
+    before the parameters.
     """
 
-    __slots__ = ("bind", "row", "rows", "text", "writes")
+    __slots__ = ("bind", "row", "rows", "scoped", "text", "writes")
 
     def __init__(
         self,
@@ -42,7 +45,10 @@ class Plan:
         bind: Callable[..., tuple[Any, ...]],
         row: Callable[..., Any],
         rows: Callable[[Iterable[Any]], list[Any]],
+        *,
+        scoped: bool = False,
     ) -> None:
+        self.scoped = scoped
         self.text = text
         self.writes = writes
         self.bind = bind
@@ -56,6 +62,17 @@ class Plans(dict[Statement[Any], Plan]):
     def __init__(self, dialect: Dialect) -> None:
         super().__init__()
         self.dialect = dialect
+        self._scoped_dialect = scoped_dialect(dialect, frozenset())
+        self._has_tenants = False
+
+    def know(self, tenanted: frozenset[str]) -> None:
+        """Learn which tables are of many tenants, before anything is compiled."""
+        self._scoped_dialect = scoped_dialect(self.dialect, tenanted)
+        self._has_tenants = bool(tenanted)
+
+    def of(self, ctx: Context) -> Plans | ScopedPlans:
+        """The plans for a unit of work: these themselves where no table is of many tenants."""
+        return ScopedPlans(self, ctx.tenant) if self._has_tenants else self
 
     def __missing__(self, statement: Statement[Any]) -> Plan:
         if len(self) >= STATEMENTS_MAX:
@@ -63,7 +80,9 @@ class Plans(dict[Statement[Any], Plan]):
                 f"there are {STATEMENTS_MAX} statements already; the next is `{shorten(str(statement.core))}`",
                 hint="declare statements once, at the top of a module; one made per call is never forgotten",
             )
-        plan = self[statement] = compile_statement(statement, self.dialect)
+        plan = self[statement] = compile_statement(
+            statement, self.dialect if statement.across else self._scoped_dialect
+        )
         return plan
 
 
@@ -84,7 +103,8 @@ def compile_statement(statement: Statement[Any], dialect: Dialect) -> Plan:
             hint="pass the value as a parameter (`ctx.new_id()`, `ctx.now()`), or use `server_default`",
         )
     row, rows = _builders(compiled, statement.into, dialect)
-    return Plan(compiled.string, _writes(compiled), _binder(compiled, dialect), row, rows)
+    scoped = any(is_tenant(parameter) for parameter in compiled.binds.values())
+    return Plan(compiled.string, _writes(compiled), _binder(compiled, dialect), row, rows, scoped=scoped)
 
 
 def _writes(compiled: SQLCompiler) -> bool:
@@ -111,11 +131,12 @@ def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[..., tuple[Any,
             continue
         if not name.isidentifier() or iskeyword(name):
             raise StatementError(f"the parameter `{name}` is not a Python name, in `{shorten(compiled.string)}`")
-        if name not in parameters:
+        if name not in parameters and not is_tenant(parameter):
             parameters.append(name)
         names[f"c{index}"] = made.bind_call
         values.append(_converted(made.bind, name, f"c{index}"))
-    signature = f"*, {', '.join(parameters)}" if parameters else ""
+    before = f"{TENANT}, /, " if any(is_tenant(parameter) for parameter in compiled.binds.values()) else ""
+    signature = before + (f"*, {', '.join(parameters)}" if parameters else "")
     bind = _generate(f"lambda {signature}: ({', '.join(values)}{',' if values else ''})", names)
     bind.__qualname__ = bind.__name__ = f"`{shorten(compiled.string)}`"  # Python names it when a parameter is missing
     return bind

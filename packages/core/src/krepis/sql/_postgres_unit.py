@@ -13,6 +13,7 @@ from krepis.errors import DeadlinePassed
 from krepis.sql._attempts import Spent, spent_by_end, spent_by_failure
 from krepis.sql._compile import Plan, Plans
 from krepis.sql._postgres_desk import Desk, PostgresDesks, seconds_left
+from krepis.sql._tenancy import ScopedPlans
 from krepis.sql._waiting import Again
 from krepis.sql.errors import BadValueError
 from krepis.sql.statement import Statement
@@ -45,7 +46,14 @@ class PostgresSql(Sql):
     )
 
     def __init__(
-        self, ctx: Context, desks: PostgresDesks, plans: Plans, begin_write: str, desk: Desk | None, *, writing: bool
+        self,
+        ctx: Context,
+        desks: PostgresDesks,
+        plans: Plans | ScopedPlans,
+        begin_write: str,
+        desk: Desk | None,
+        *,
+        writing: bool,
     ) -> None:
         self._ctx = ctx
         self._desks = desks

@@ -16,6 +16,7 @@ from krepis.sql._attempts import Spent, spent_by_end, spent_by_failure
 from krepis.sql._compile import Plans
 from krepis.sql._sqlite_desk import Desk, SqliteDesks
 from krepis.sql._sqlite_faults import Keys, fault
+from krepis.sql._tenancy import ScopedPlans
 from krepis.sql._waiting import Again
 from krepis.sql.errors import BadValueError
 from krepis.sql.statement import Statement
@@ -31,7 +32,7 @@ class SqliteSql(Sql):
 
     __slots__ = ("_keys", "_plans", "_writing", "cursor", "depth", "fault")
 
-    def __init__(self, cursor: Any, plans: Plans, keys: Keys, *, writing: bool) -> None:
+    def __init__(self, cursor: Any, plans: Plans | ScopedPlans, keys: Keys, *, writing: bool) -> None:
         self.cursor: Any = cursor
         self._plans = plans
         self._keys = keys
@@ -102,7 +103,7 @@ class PhasedSqliteSql(SqliteSql):
 
     __slots__ = ("_ctx", "_desks", "desk")
 
-    def __init__(self, ctx: Context, desks: SqliteDesks, plans: Plans, keys: Keys) -> None:
+    def __init__(self, ctx: Context, desks: SqliteDesks, plans: Plans | ScopedPlans, keys: Keys) -> None:
         super().__init__(None, plans, keys, writing=False)
         self._ctx = ctx
         self._desks = desks

@@ -32,6 +32,7 @@ from krepis.sql.errors import StatementError
 from krepis.sql.revisions import check_revision
 from krepis.sql.sqlite import SqliteEngine
 from krepis.sql.statement import Statement
+from krepis.sql.tenants import shared_keys, tenanted_tables
 from krepis.sql.unit import Sql
 
 T = TypeVar("T")
@@ -122,7 +123,8 @@ class Database:
 
     def prepare(self, adapters: Sequence[Callable[..., Any]]) -> None:
         """Compile every statement that stands in the modules of `adapters`. Raises one `StatementError` for all."""
-        problems: list[StatementError] = []
+        self._engine.plans.know(tenanted_tables(self.metadata))
+        problems: list[StatementError] = list(shared_keys(self.metadata))
         for statement in _statements(adapters):
             try:
                 _ = self._engine.plans[statement]
@@ -137,6 +139,7 @@ class Database:
     async def open(self) -> None:
         """Connect, and compare the database's revision with the code's. Raises `KrepisError` with what to do."""
         ctx = _own_context()
+        self._engine.plans.know(tenanted_tables(self.metadata))
         try:
             await self._engine.open(ctx)
             if self.in_memory:

@@ -72,7 +72,7 @@ class PostgresEngine:
         desks = self._desks
         writing = mode == "write"
         desk = None if mode == "phased" else await desks.begin(ctx, self._begin_write if writing else BEGIN_READ)
-        unit = PostgresSql(ctx, desks, self.plans, self._begin_write, desk, writing=writing)
+        unit = PostgresSql(ctx, desks, self.plans.of(ctx), self._begin_write, desk, writing=writing)
         try:
             result = await work(unit)
             check_unspent(unit)

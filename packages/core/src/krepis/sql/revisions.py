@@ -18,6 +18,7 @@ from krepis.context import Context
 from krepis.errors import KrepisError
 from krepis.sql.errors import SchemaError
 from krepis.sql.statement import statement
+from krepis.sql.tenants import across_tenants
 from krepis.sql.unit import Sql
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 VERSION_TABLE = "alembic_version"
 
 _CURRENT = statement(select(column("version_num", String)).select_from(table(VERSION_TABLE)), into=str)
-_HAS_TABLE_SQLITE = statement(
-    text("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'")
+_HAS_TABLE_SQLITE = across_tenants(
+    statement(text("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'")),
+    "the revision is the database's",
 )
 _HAS_TABLE_POSTGRES = statement(text("SELECT count(to_regclass('alembic_version'))"))
 

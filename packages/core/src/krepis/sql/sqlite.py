@@ -68,7 +68,7 @@ class SqliteEngine:
     async def _write(self, ctx: Context, work: Work[T]) -> T:
         desks = self._desks
         desk = await desks.begin_write(ctx)
-        unit = SqliteSql(desk.cursor, self.plans, self._keys, writing=True)
+        unit = SqliteSql(desk.cursor, self.plans.of(ctx), self._keys, writing=True)
         try:
             result = await work(unit)
             check_unspent(unit)
@@ -85,7 +85,7 @@ class SqliteEngine:
     async def _read(self, ctx: Context, work: Work[T]) -> T:
         desks = self._desks
         desk = await desks.begin_read(ctx)
-        unit = SqliteSql(desk.cursor, self.plans, self._keys, writing=False)
+        unit = SqliteSql(desk.cursor, self.plans.of(ctx), self._keys, writing=False)
         try:
             result = await work(unit)
             check_unspent(unit)
@@ -99,7 +99,7 @@ class SqliteEngine:
             desks.leave(desk, unit.fault)
 
     async def _phased(self, ctx: Context, work: Work[T]) -> T:
-        unit = PhasedSqliteSql(ctx, self._desks, self.plans, self._keys)
+        unit = PhasedSqliteSql(ctx, self._desks, self.plans.of(ctx), self._keys)
         try:
             result = await work(unit)
             check_unspent(unit)

@@ -32,14 +32,17 @@ T = TypeVar("T")
 class Statement(Generic[T]):
     """One declared statement; immutable, without a database behind it. Equal only to itself."""
 
-    __slots__ = ("core", "into")
+    __slots__ = ("across", "core", "into")
 
     core: Executable
     into: Any
+    across: str
+    """Why it sees the rows of all tenants; empty for one that does not. See `krepis.sql.tenants`."""
 
-    def __init__(self, core: Executable, into: Any) -> None:
+    def __init__(self, core: Executable, into: Any, *, across: str = "") -> None:
         object.__setattr__(self, "core", core)
         object.__setattr__(self, "into", into)
+        object.__setattr__(self, "across", across)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a statement is immutable; `{name}` can't be set")

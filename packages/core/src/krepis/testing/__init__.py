@@ -7,8 +7,24 @@ async with krepis.testing.start(app) as service:
 ```
 """
 
-from krepis.testing.client import Reply, TestService, start
+from krepis.testing.client import Reply, StreamRefused, TestService, start
+from krepis.testing.files import MemoryBlobs, MemoryFiles, Upload, memory_files
 from krepis.testing.memory import MemoryStore, MemoryUnit, Table
+from krepis.testing.outbox import MemoryOutbox
 from krepis.testing.sources import TestSources
 
-__all__ = ("MemoryStore", "MemoryUnit", "Reply", "Table", "TestService", "TestSources", "start")
+__all__ = (
+    "MemoryBlobs",
+    "MemoryFiles",
+    "MemoryOutbox",
+    "MemoryStore",
+    "MemoryUnit",
+    "Reply",
+    "StreamRefused",
+    "Table",
+    "TestService",
+    "TestSources",
+    "Upload",
+    "memory_files",
+    "start",
+)

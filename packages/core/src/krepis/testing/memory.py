@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from krepis.context import Context
-from krepis.errors import KrepisError
+from krepis.errors import KrepisError, TenantMissingError
 from krepis.port import Mode
 
 T = TypeVar("T")
@@ -73,13 +73,23 @@ class Table(Generic[V]):
 class MemoryUnit:
     """One unit of work on a `MemoryStore`; hands out its tables."""
 
-    def __init__(self, tables: dict[str, dict[Hashable, Any]], *, writable: bool) -> None:
+    def __init__(self, tables: dict[str, dict[Hashable, Any]], *, writable: bool, tenant: str | None = None) -> None:
         self._tables = tables
+        self._tenant = tenant
         self.writable = writable
         self.writing = False
 
-    def table(self, name: str, of: type[V]) -> Table[V]:
-        """The table of that name, empty when nobody has put anything yet."""
+    def table(self, name: str, of: type[V], *, tenanted: bool = False) -> Table[V]:
+        """The table of that name, empty when nobody has put anything yet; of a `tenanted` one the part of the tenant of
+        `ctx`. Raises `TenantMissingError` when it has none.
+        """
+        if tenanted:
+            if not self._tenant:
+                raise TenantMissingError(
+                    f"`{name}` is for one tenant, and the context of this unit of work has none",
+                    hint="give it one: `service.context(tenant=...)`",
+                )
+            name = f"{name}\0{self._tenant}"
         return Table(name, cast("dict[Hashable, V]", self._tables.setdefault(name, {})), self)
 
     async def release(self) -> None:
@@ -106,18 +116,18 @@ class MemoryStore:
 
     async def transact(self, ctx: Context, mode: Mode, work: Callable[[MemoryUnit], Awaitable[T]]) -> T:
         if mode == "read":
-            return await work(MemoryUnit(_copied(self._tables), writable=False))
+            return await work(MemoryUnit(_copied(self._tables), writable=False, tenant=ctx.tenant))
         async with self._turn:
             tables = _copied(self._tables)
-            result = await work(MemoryUnit(tables, writable=True))
+            result = await work(MemoryUnit(tables, writable=True, tenant=ctx.tenant))
             self._tables = tables
             return result
 
     @asynccontextmanager
-    async def unit(self, *, writable: bool = True) -> AsyncGenerator[MemoryUnit]:
+    async def unit(self, *, writable: bool = True, tenant: str | None = None) -> AsyncGenerator[MemoryUnit]:
         """A unit outside of an app, for the contract tests of adapters; committed when the block ends well."""
         tables = _copied(self._tables)
-        yield MemoryUnit(tables, writable=writable)
+        yield MemoryUnit(tables, writable=writable, tenant=tenant)
         self._tables = tables
 
 

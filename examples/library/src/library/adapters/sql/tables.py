@@ -6,7 +6,15 @@ The conditions that the domain decides on stand here once more as constraints: t
 from decimal import Decimal
 from typing import Any
 
-from krepis.sql import Exact, Instant
+import krepis.accounts
+import krepis.audit
+import krepis.files.tables
+import krepis.idempotency
+import krepis.jobs
+import krepis.outbox
+import krepis.schedules
+from krepis.files import FileRef
+from krepis.sql import Exact, Instant, Json, include_tables
 from krepis.sql.types import Converter, Portable
 from krepis.types import Money
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Numeric, String, Table, Uuid
@@ -137,4 +145,30 @@ staff = Table(
     Column("id", Uuid(), primary_key=True),
     Column("name", String(100), nullable=False),
     Column("role", String(20), nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("person", Uuid(), primary_key=True),  # a member or somebody of the staff
+    Column("email", String(254), nullable=False, unique=True),
+    Column("password", String(512), nullable=False),
+)
+
+covers = Table(
+    "covers",
+    metadata,
+    Column("isbn", String(13), ForeignKey("books.isbn"), primary_key=True),
+    Column("picture", Json(FileRef), nullable=False),
+)
+
+include_tables(
+    metadata,
+    *krepis.accounts.TABLES,
+    *krepis.audit.TABLES,
+    *krepis.files.tables.TABLES,
+    *krepis.idempotency.TABLES,
+    *krepis.jobs.TABLES,
+    *krepis.outbox.TABLES,
+    *krepis.schedules.TABLES,
 )
