@@ -39,7 +39,7 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
         (b"%PDF-1.7\n%\xe2\xe3", "", "application/pdf"),
         (b"%PDF-1.7\n1 0 obj", "text/plain", "application/pdf"),
         (b"\0\0\0\x18ftypisom\0\0\2\0", "", "video/mp4"),
-        (gzip.compress(b"x"), "", "application/gzip"),
+        (gzip.compress(b"x", mtime=0), "", "application/gzip"),
         (zipped(), "", "application/zip"),
         (zipped(), DOCX, DOCX),
         (zipped(), "image/png", "application/zip"),
