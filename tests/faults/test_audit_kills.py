@@ -111,6 +111,10 @@ def _answers(served: Served) -> bool:
         return False
 
 
+def _workers(served: Served) -> set[str]:
+    return set(re.findall(r'process_resident_memory_bytes\{pid="(\d+)"\}', served.get("/metrics")[1].decode()))
+
+
 @pytest.fixture
 def make_audited(make_store: Callable[[str], Store], tmp_path: Path) -> Iterator[Callable[[str], Audited]]:
     made: list[Audited] = []
@@ -161,9 +165,8 @@ def test_workers_answer_with_the_figures_of_all_of_them(make_audited: Any):
 
     done = 'krepis_handler_seconds_count{handler="count",kind="command",message="Count",outcome="done"}'
     assert {figure(done) for _ in range(10)} == {60}, "whichever worker answers, it answers for all"
-    pids = set(re.findall(r'process_resident_memory_bytes\{pid="(\d+)"\}', served.get("/metrics")[1].decode()))
-    assert len(pids) == 3
-    os.kill(int(min(pids)), signal.SIGKILL)
+    assert wait_until(lambda: len(_workers(served)) == 3, 20), "the last one to start is seen as well"
+    os.kill(int(min(_workers(served))), signal.SIGKILL)
     assert wait_until(lambda: _answers(served), 10)
     assert figure(done) == 60, "what a dead worker has counted stays"
 
