@@ -36,7 +36,7 @@ class Form(Struct):
     """Everything that has landed, also what was refused after that."""
 
 
-class Facts(Struct):
+class Facts(Struct, gc=False):
     """One request. `headers` has lower-case names, repeated ones joined by a comma (RFC 9110, section 5.3);
     `params` holds the path's values, decoded, in the pattern's order; `started` is in seconds of the service's
     monotonic clock; `gone` returns when the caller has gone away; `client` is the address of the caller and `scheme`

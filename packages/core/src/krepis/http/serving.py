@@ -210,7 +210,7 @@ class OpenDoor(Target):
         self._etag = compiled.etag
         self._gives = compiled.media_type if compiled.answer_kind not in ("none", "file") else None
         self._json = compiled.body_kind != "none"
-        self._take: Callable[[Facts], Coroutine[Any, Any, None]] = self._take_body
+        self._take: Callable[[Facts], Coroutine[Any, Any, None]] | None = None
         self._intents = (door.message.__name__,)
         self._open: Callable[[Facts, Context, Any, Answer], Coroutine[Any, Any, Answer]] | None = None
 
@@ -229,7 +229,7 @@ class OpenDoor(Target):
         assert self._look is not None, "asked for only where there is one"
         await self._look(ctx, self._outline(facts))
 
-    async def _serve(self, facts: Facts) -> Answer:
+    async def _serve(self, facts: Facts) -> Answer:  # noqa: C901 - in one frame: a coroutine more costs every request
         """Identify, admit, read, run, answer. Raises `CallerGone` when nobody is left to answer to."""
         service = self._service
         sources = self._sources
@@ -249,8 +249,19 @@ class OpenDoor(Target):
                 self._admit(ctx.actor)
             if self._gives is not None:
                 need_accepted(facts.headers, self._gives)
-            if self._json:
+            if self._take is not None:
                 await self._take(facts)
+            elif self._json:
+                stream = facts.stream
+                if stream is not None:
+                    try:
+                        facts.body = await Within(stream.whole(self._bytes_max), sources, ctx.deadline)
+                    except DeadlinePassed:
+                        raise SlowBody from None
+                elif len(facts.body) > self._bytes_max:
+                    raise too_large(self._bytes_max)
+                if facts.body or b"content-type" in facts.headers:
+                    need_json(facts.headers)
             try:
                 message = self._read(facts)
             except Invalid:
@@ -310,20 +321,6 @@ class OpenDoor(Target):
     def broken(self, ctx: Context, why: str) -> StreamBroken:
         """What ends an answer that can't go on; `why` is for the log."""
         return StreamBroken(self._problems.bug(KrepisError(why), ctx))
-
-    async def _take_body(self, facts: Facts) -> None:
-        """Have the body in `facts`, and be sure that it says to be JSON."""
-        if facts.stream is not None:
-            try:
-                facts.body = await Within(
-                    facts.stream.whole(self._bytes_max), self._sources, facts.started + self._timeout_s
-                )
-            except DeadlinePassed:
-                raise SlowBody from None
-        elif len(facts.body) > self._bytes_max:
-            raise too_large(self._bytes_max)
-        if facts.body or b"content-type" in facts.headers:
-            need_json(facts.headers)
 
     async def _identified(self, identify: Run, facts: Facts, ctx: Context) -> Context:
         """The context with the caller whose credential the request carries; unchanged when it carries none."""
