@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 # Two at a time: most slow tests wait for a process, a socket or a clock. One file stays in one process.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: help setup demo test lint format types bench long proto lock lock-upgrade clean
+.PHONY: help setup demo test lint format types bench long proto docs lock lock-upgrade clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -42,6 +42,9 @@ long: setup  ## the tests again with many more examples and seeds (minutes)
 
 proto: setup  ## write the code that proto/ generates
 	@$(PYTHON) tools/proto.py
+
+docs: setup  ## write docs/cli.md from what the verbs say
+	@$(PYTHON) tools/cli_docs.py
 
 lock: setup  ## pin what the pyproject.toml files ask for in constraints.txt
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) tools/lock.py

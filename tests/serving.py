@@ -17,13 +17,14 @@ KREPIS = Path(sys.executable).parent / "krepis"
 
 
 class Served:
-    """A server process, and what it has said."""
+    """A server process, and what it has said. `environment` is what it finds there beside what stands in ours."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, **environment: str) -> None:
         self._log = (folder / "server.log").open("w+b")
         self.process = subprocess.Popen(
             [KREPIS, "run", "--port", "0", *words],
             cwd=folder,
+            env=os.environ | environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

@@ -7,9 +7,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.http.servers import APPS
 
@@ -71,12 +72,14 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, str, bytes]:
+def ask(
+    port: int, method: str, path: str, body: str | None = None, headers: Mapping[str, str] = MappingProxyType({})
+) -> tuple[int, str, bytes]:
     """(status, content type, body) of one request on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    headers = {} if body is None else {"Content-Type": "application/json"}
+    kind = {} if body is None else {"Content-Type": "application/json"}
     try:
-        connection.request(method, path, body=body, headers=headers)
+        connection.request(method, path, body=body, headers={**kind, **headers})
         response = connection.getresponse()
         return response.status, response.getheader("content-type", ""), response.read()
     finally:

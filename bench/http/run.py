@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench import report
-from bench.http import databases, peers
+from bench.http import databases, parts, peers
 from bench.http.databases import Database, NoDatabase, Postgres, SqliteFile
 from bench.http.processes import Wrong, free_port, pinned, serving
 from bench.http.scenarios import SCENARIOS, USUAL, Scenario, check, check_kept, script, store_first
-from bench.http.servers import NAMES, SERVERS, Server
+from bench.http.servers import ALL, NAMES, Server
 from bench.http.table import Runs, table
 from bench.http.timing import require_wrk, timed, wrk
 
@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   bench/run http --check-only                                   are all answers right?
   bench/run http --only fastapi,krepis-uvicorn --scenarios S2   one comparison, a minute
   bench/run http --seconds 8 --repeat 3 --write                 everything, into bench/RESULTS.md
+  bench/run http --scenarios P,PW --repeat 3 --write            what each part costs
   bench/run http --unpinned --write                             the same with no core given to anybody
 """
 SERVER_CORE, WRK_CORE = 0, 1
@@ -61,9 +62,12 @@ def main(arguments: list[str]) -> int:
         results, wrongs = race(chosen(options.only), options.scenarios, terms, rounds=options.repeat)
     finally:
         postgres.stop()
-    tables = "\n".join(table(SCENARIOS[key], runs) for key, runs in results.items() if runs)
-    if tables:
-        print(tables)
+    sections: dict[str, list[str]] = {}
+    for key, runs in results.items():
+        if runs:
+            sections.setdefault(section(SCENARIOS[key], options), []).append(table(SCENARIOS[key], runs))
+    for tables in sections.values():
+        print("\n".join(tables))
     if options.json:
         plain = {
             key: {name: [asdict(run) for run in seen] for name, seen in runs.items()} for key, runs in results.items()
@@ -72,9 +76,15 @@ def main(arguments: list[str]) -> int:
     for wrong in wrongs:
         print(f"WRONG {wrong}", file=sys.stderr)
     if options.write and not wrongs:
-        section = "http-unpinned" if options.unpinned else "http-pinned"
-        report.write(section, tables, command=["bench/run", "http", *arguments], versions=versions())
+        for name, tables in sections.items():
+            report.write(name, "\n".join(tables), command=["bench/run", "http", *arguments], versions=versions())
     return 1 if wrongs else 0
+
+
+def section(scenario: Scenario, options: argparse.Namespace) -> str:
+    if scenario.parts:
+        return "http-parts"
+    return "http-unpinned" if options.unpinned else "http-pinned"
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
@@ -122,7 +132,7 @@ def known(text: str, all: tuple[str, ...] | dict[str, Scenario]) -> tuple[str, .
 
 
 def chosen(only: tuple[str, ...]) -> list[Server]:
-    servers = [server for server in SERVERS if server.name in only]
+    servers = [server for server in ALL if server.name in only]
     for missing in (server for server in servers if not server.is_written()):
         say(f"skipped: {missing.name} ({missing.store}); apps/{missing.module}.py is not there")
     return [server for server in servers if server.is_written()]
@@ -137,7 +147,7 @@ def race(
     wanted = [SCENARIOS[key] for key in scenarios]
     for _ in range(1 if terms.check_only else rounds):
         for server in servers:
-            if todo := [scenario for scenario in wanted if scenario.store == server.store]:
+            if todo := [scenario for scenario in wanted if scenario.is_for(server)]:
                 wrongs += session(server, todo, terms, results)
     return results, wrongs
 
@@ -149,7 +159,9 @@ def session(server: Server, scenarios: list[Scenario], terms: Terms, results: di
         try:
             database = database_for(server, folder, terms)
             command = pinned(server.command(terms.python, port), terms.server_core)
-            with serving(command, port=port, env={"BENCH_DB": database.url}, log=folder / "log") as pid:
+            with serving(
+                command, port=port, env={"BENCH_DB": database.url, **server.environment}, log=folder / "log"
+            ) as pid:
                 for scenario in scenarios:
                     take_turn(server, scenario, terms, results, port=port, pid=pid, database=database, folder=folder)
         except Wrong as wrong:
@@ -160,7 +172,7 @@ def session(server: Server, scenarios: list[Scenario], terms: Terms, results: di
 def database_for(server: Server, folder: Path, terms: Terms) -> Database:
     if server.store == "postgresql":
         return terms.postgres.fresh()
-    return SqliteFile(folder) if server.store == "sqlite" else NoDatabase()
+    return SqliteFile(folder) if server.store == "sqlite" or server.part else NoDatabase()
 
 
 def take_turn(
@@ -174,19 +186,27 @@ def take_turn(
     database: Database,
     folder: Path,
 ) -> None:
-    check(scenario, port)
+    headers = parts.credentials(server, port)
+
+    def check_all() -> None:
+        check(scenario, port, headers)
+        parts.check_part(server, port, headers, folder)
+
+    check_all()
     if terms.check_only:
         say(f"{scenario.key:<4} {server.name:<16} right")
         return
     url = f"http://127.0.0.1:{port}{scenario.path}"
-    options = script(scenario, store_first(port) if scenario.reads_back else [], folder)
+    first = store_first(port) if scenario.reads_back else []
+    options = script(scenario, first, folder, headers, new_keys=server.part in parts.WITH_KEYS)
     warm = wrk(url, seconds=WARM_UP_S, script=options, core=terms.wrk_core)
     run, load = timed(
         url, server=pid, database=database.pid, seconds=terms.seconds, script=options, core=terms.wrk_core
     )
-    check(scenario, port)
-    if database.url and not scenario.reads_back:
+    check_all()
+    if scenario.store != "none" and not scenario.reads_back:
         check_kept(database, warm.requests + load.requests)
+        parts.check_audited(server, database, warm.requests + load.requests)
     results[scenario.key].setdefault(server.name, []).append(run)
     say(
         f"{scenario.key:<4} {server.name:<16} {run.rps:>8,.0f} rps, p99 {run.p99_ms:.1f} ms, "

@@ -5,12 +5,15 @@ A server's answers are checked before and after each timed run; `Wrong` says wha
 
 import http.client
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bench.http.databases import Database
 from bench.http.processes import Wrong, ask
+from bench.http.servers import Server
 
 TAGS = ["alpha", "beta", "gamma", "delta", "omega"]
 LINES = [{"sku": f"SKU-{i:04d}", "quantity": i, "price_cents": 1000 + 10 * i} for i in range(1, 6)]
@@ -35,6 +38,10 @@ class Scenario:
     store: str
     posts_of_ten: int  # how many of ten requests are POST /orders
     path: str = "/orders"
+    parts: bool = False  # whether it compares parts of Krepis, and not servers
+
+    def is_for(self, server: Server) -> bool:
+        return (self.store, self.parts) == (server.store, bool(server.part))
 
     @property
     def reads_back(self) -> bool:
@@ -52,19 +59,22 @@ SCENARIOS = {
         Scenario("S4M", "one order stored in SQLite, nine read", "sqlite", 1),
         Scenario("S5", "POST of an order with five lines, stored in PostgreSQL", "postgresql", 10),
         Scenario("S5G", "an order with five lines read back from PostgreSQL", "postgresql", 0),
+        Scenario("P", "S3 with a part of Krepis on", "none", 10, parts=True),
+        Scenario("PW", "S4 with a part of Krepis on that writes, too", "sqlite", 10, parts=True),
         Scenario("S5M", "one order stored in PostgreSQL, nine read", "postgresql", 1),
     )
 }
+NOTHING: Mapping[str, str] = MappingProxyType({})
 USUAL = ("S1", "S2", "S3", "S4", "S4G", "S5", "S5G")
 
 
-def check(scenario: Scenario, port: int) -> None:
+def check(scenario: Scenario, port: int, headers: Mapping[str, str] = NOTHING) -> None:
     if scenario.key == "S1":
         check_text(port)
     elif scenario.key == "S2":
         check_item(port)
     else:
-        check_order(port, stored=scenario.store != "none")
+        check_order(port, headers, stored=scenario.store != "none")
 
 
 def check_text(port: int) -> None:
@@ -80,16 +90,16 @@ def check_item(port: int) -> None:
     need_refused(port, "GET", "/items/5", "q missing")
 
 
-def check_order(port: int, *, stored: bool) -> None:
-    summary = answered_json(port, "POST", "/orders", BODY)
+def check_order(port: int, headers: Mapping[str, str], *, stored: bool) -> None:
+    summary = answered_json(port, "POST", "/orders", BODY, headers)
     id = summary.pop("id", None)
     need(summary == {"lines": len(LINES), "total_cents": TOTAL_CENTS}, "POST /orders", summary)
     for what, body in BAD_BODIES.items():
-        need_refused(port, "POST", "/orders", what, body)
+        need_refused(port, "POST", "/orders", what, body, headers)
     if stored:
-        order = answered_json(port, "GET", f"/orders/{id}")
+        order = answered_json(port, "GET", f"/orders/{id}", headers=headers)
         need(order == {"id": id, "total_cents": TOTAL_CENTS, **ORDER}, f"GET /orders/{id}", order)
-        need_refused(port, "GET", f"/orders/{UNKNOWN_ID[type(id)]}", "an order that is not there")
+        need_refused(port, "GET", f"/orders/{UNKNOWN_ID[type(id)]}", "an order that is not there", headers=headers)
 
 
 def check_kept(database: Database, answered: int) -> None:
@@ -112,12 +122,21 @@ def store_first(port: int) -> list[int | str]:
     return ids
 
 
-def script(scenario: Scenario, ids: list[int | str], folder: Path) -> list[str]:
-    """The options that make wrk send this scenario."""
+def script(
+    scenario: Scenario,
+    ids: list[int | str],
+    folder: Path,
+    headers: Mapping[str, str] = NOTHING,
+    *,
+    new_keys: bool = False,
+) -> list[str]:
+    """The options that make wrk send this scenario; with `new_keys`, each request with an idempotency key of its own."""
     if scenario.store == "none" and not scenario.posts_of_ten:
         return []
     lua = folder / f"{scenario.key}.lua"
-    lua.write_text(READS_AND_POSTS % reads_and_posts(scenario, ids) if scenario.reads_back else POSTS, encoding="utf-8")
+    posts = POSTS + "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in headers.items())
+    posts += NEW_KEYS if new_keys else ""
+    lua.write_text(READS_AND_POSTS % reads_and_posts(scenario, ids) if scenario.reads_back else posts, encoding="utf-8")
     return ["--script", str(lua)]
 
 
@@ -129,6 +148,15 @@ POSTS = f"""
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = [[{BODY}]]
+"""
+
+NEW_KEYS = """
+local count, run = 0, io.open("/proc/sys/kernel/random/uuid"):read()
+function request()
+  count = count + 1
+  wrk.headers["Idempotency-Key"] = run .. "-" .. count
+  return wrk.format()
+end
 """
 
 READS_AND_POSTS = (
@@ -150,15 +178,19 @@ end
 )
 
 
-def answered_json(port: int, method: str, path: str, body: str | None = None) -> Any:
-    status, kind, answer = ask(port, method, path, body)
+def answered_json(
+    port: int, method: str, path: str, body: str | None = None, headers: Mapping[str, str] = NOTHING
+) -> Any:
+    status, kind, answer = ask(port, method, path, body, headers)
     need(status in {200, 201} and kind.startswith("application/json"), f"{method} {path}", (status, kind, answer))
     return json.loads(answer)
 
 
-def need_refused(port: int, method: str, path: str, what: str, body: str | None = None) -> None:
-    status, _, answer = ask(port, method, path, body)
-    need(400 <= status < 500, f"4xx for {method} {path}, {what}", (status, answer))
+def need_refused(
+    port: int, method: str, path: str, what: str, body: str | None = None, headers: Mapping[str, str] = NOTHING
+) -> None:
+    status, _, answer = ask(port, method, path, body, headers)
+    need(400 <= status < 500 and status != 401, f"4xx for {method} {path}, {what}", (status, answer))
 
 
 def need(ok: bool, what: str, got: object) -> None:  # noqa: FBT001 - reads as a sentence

@@ -19,6 +19,11 @@ class Server:
     store: str  # "none", "sqlite" or "postgresql": the scenarios that it runs in
     note: str
     baseline: bool = False  # what the ratios of its scenarios compare with
+    part: str = ""  # of Krepis, that is on (or "none"); such a server runs in scenarios of parts and in no other
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"BENCH_STORE": self.store, "BENCH_PART": self.part}
 
     def is_written(self) -> bool:
         return (APPS / f"{self.module}.py").exists()
@@ -44,4 +49,21 @@ SERVERS = (
     Server("litestar-raw", "litestar_asyncpg_app", "postgresql", "asyncpg"),
     Server("krepis-uvicorn", "krepis_orders_app", "postgresql", "command, unit of work, repository"),
 )
-NAMES = tuple(dict.fromkeys(server.name for server in SERVERS))
+PARTS_APP = "krepis_parts_app"
+IN_ACCOUNTS = "the session is read from a SQLite file at each request"
+PARTS = (
+    Server("krepis-uvicorn", "krepis_app", "none", "no part", baseline=True, part="none"),
+    Server("+token", PARTS_APP, "none", f"`Accounts`, a bearer token; {IN_ACCOUNTS}", part="token"),
+    Server("+api-key", PARTS_APP, "none", "`Accounts`, an API key; it is read likewise", part="api-key"),
+    Server("+rate-address", PARTS_APP, "none", "`Rates(per_address=...)`, in a file", part="rate-address"),
+    Server("+rate-actor", PARTS_APP, "none", "`Rates(per_actor=...)`, in a file; and +token", part="rate-actor"),
+    Server("+spans", PARTS_APP, "none", "`Spans`, SDK, batch processor to nowhere", part="spans"),
+    Server("+metrics", PARTS_APP, "none", "`Metrics`", part="metrics"),
+    Server("+access-log", PARTS_APP, "none", "`AccessLog`, into a file", part="access-log"),
+    Server("krepis-uvicorn", "krepis_orders_app", "sqlite", "no part", baseline=True, part="none"),
+    Server("+idempotency", PARTS_APP, "sqlite", "`Idempotency`, another key each time", part="idempotency"),
+    Server("+audit", PARTS_APP, "sqlite", "`Audit`, with its sequencer", part="audit"),
+    Server("+all", PARTS_APP, "sqlite", "all of these and of those above, with a token", part="all"),
+)
+ALL = (*SERVERS, *PARTS)
+NAMES = tuple(dict.fromkeys(server.name for server in ALL))

@@ -4,28 +4,28 @@ from collections.abc import Callable
 from statistics import median
 
 from bench.http.scenarios import Scenario
-from bench.http.servers import SERVERS, Server
+from bench.http.servers import ALL, Server
 from bench.http.timing import Run
 
 Runs = dict[str, list[Run]]  # server name -> one run per round
 
-HEAD = (
-    *("server", "rps", "x FastAPI", "p50 ms", "p99 ms", "requests / CPU s", "x FastAPI"),
-    *("database CPU ms / 1k", "peak RSS MB", "server cores", "others' cores", "how"),
-)
-
 
 def table(scenario: Scenario, runs: Runs) -> str:
-    notes = {server.name: server.note for server in SERVERS if server.store == scenario.store}
-    baseline = runs.get(baseline_of(scenario).name)
+    notes = {server.name: server.note for server in ALL if scenario.is_for(server)}
+    beside = baseline_of(scenario).name
+    baseline = runs.get(beside)
+    head = (
+        *("server", "rps", f"x {beside}", "p50 ms", "p99 ms", "requests / CPU s", f"x {beside}"),
+        *("database CPU ms / 1k", "peak RSS MB", "server cores", "others' cores", "how"),
+    )
     ordered = sorted(runs, key=lambda name: -middle(runs[name], lambda run: run.per_cpu_s))
     rows = [[name, *cells(runs[name], baseline), notes[name]] for name in ordered]
-    lines = [f"| {' | '.join(row)} |" for row in (HEAD, [":--", *["--:"] * (len(HEAD) - 2), ":--"], *rows)]
+    lines = [f"| {' | '.join(row)} |" for row in (head, [":--", *["--:"] * (len(head) - 2), ":--"], *rows)]
     return f"### {scenario.key}: {scenario.title}\n\n" + "\n".join(lines) + "\n"
 
 
 def baseline_of(scenario: Scenario) -> Server:
-    return next(server for server in SERVERS if server.store == scenario.store and server.baseline)
+    return next(server for server in ALL if scenario.is_for(server) and server.baseline)
 
 
 def cells(runs: list[Run], baseline: list[Run] | None) -> list[str]:

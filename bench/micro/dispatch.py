@@ -3,16 +3,12 @@
 The rounds of all cases are interleaved; the median is printed, in microseconds per call.
 """
 
-import argparse
-import asyncio
-import statistics
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from itertools import count as counting
 from typing import Any, Protocol
 
-from bench import report
+from bench.micro import measuring
 from sqlalchemy import MetaData, literal, select
 
 from krepis import App, Command, Context, Query, ReadPort, bind
@@ -21,10 +17,6 @@ from krepis.identity import SYSTEM
 from krepis.port import PortCall
 from krepis.sql import Database, Sql, include_tables, statement
 
-EXAMPLES = """examples:
-  bench/run dispatch --count 20000 --repeat 3
-  bench/run dispatch --write
-"""
 SEVEN = statement(select(literal(7)), into=int)
 
 
@@ -130,38 +122,8 @@ async def measure(count: int, repeat: int) -> dict[str, float]:
             "the same, with a new idempotency key": lambda: keyed.dispatch(under_key(f"new {next(keys)}"), fourth),
             "the same, answered again for a known key": lambda: keyed.dispatch(under_key("known"), fourth),
         }
-        figures: dict[str, list[float]] = {name: [] for name in cases}
-        for _ in range(repeat):
-            for name, step in cases.items():
-                figures[name].append(await timed(count, step))
-    return {name: statistics.median(values) for name, values in figures.items()}
-
-
-async def timed(count: int, step: Callable[[], Awaitable[Any]]) -> float:
-    start = time.perf_counter()
-    for _ in range(count):
-        await step()
-    return (time.perf_counter() - start) / count * 1e6
-
-
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="bench/run dispatch",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--count", type=int, default=100_000, help="calls a round (%(default)s)")
-    parser.add_argument("--repeat", type=int, default=7, help="rounds (%(default)s)")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/RESULTS.md")
-    options = parser.parse_args(arguments)
-    figures = asyncio.run(measure(options.count, options.repeat))
-    text = "\n".join(["| call | us |", "| :-- | --: |", *(f"| {name} | {us:.2f} |" for name, us in figures.items())])
-    print(text)
-    if options.write:
-        report.write("dispatch", text, command=["bench/run", "dispatch", *arguments])
-    return 0
+        return await measuring.steps_in_turns(count, repeat, cases)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(measuring.calls("dispatch", __doc__, measure, count=100_000))

@@ -1,28 +1,26 @@
 """Memory and time of a 500 MiB upload and download, measured at a real `krepis run` process.
 
-    bench/run files                  500 MiB, blobs in a folder, on SQLite
-    bench/run files --mib 2000 --blobs database
-
 The server is `tests/faults/cabinet.py`. Reported is how far its peak memory (VmHWM) rises above that of the idle process
 that has served one small file; the limit of issue 3 is 64 MiB.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import hashlib
 import http.client
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from bench import report
+from bench.micro import measuring
 
 from krepis.sql import Database
 
@@ -36,19 +34,23 @@ Served: Any = import_module("serving").Served
 
 MIB = 1 << 20
 GROWN_MIB_MAX = 64
+HEAD = ("", "idle MiB", "peak above idle MiB", "s", "MiB/s")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mib", type=int, default=500)
-    parser.add_argument("--blobs", choices=["folder", "database"], default="folder")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        server = serve(Path(name), arguments.blobs)
+    shell = measuring.parser("files", __doc__, "", "--mib 2000 --blobs database")
+    shell.add_argument("--mib", type=int, default=500, help="how large the file is (%(default)s)")
+    shell.add_argument("--blobs", choices=["folder", "database"], default="folder", help="(%(default)s)")
+    options = shell.parse_args()
+    with report.scratch() as folder:
+        server = serve(folder, options.blobs)
         try:
-            return measure(server, arguments.mib)
+            rows, grown = measure(server, options.mib)
         finally:
             server.kill()
+    wrongs = [] if grown < GROWN_MIB_MAX else [f"grown by {grown:.1f} MiB, the limit is {GROWN_MIB_MAX}"]
+    title = f"{options.mib} MiB, blobs in the {options.blobs}."
+    return measuring.show("files", f"{title}\n\n{measuring.table(HEAD, rows)}", options, wrongs=wrongs)
 
 
 def serve(folder: Path, blobs: str) -> Any:
@@ -70,24 +72,22 @@ async def make_tables(url: str) -> None:
     await database.close()
 
 
-def measure(server: Any, mib: int) -> int:
+def measure(server: Any, mib: int) -> tuple[list[list[str]], float]:
     upload(server, "small", 1)
     download(server, "small")
     idle = peak_mib(server)
-    print(f"idle       {idle:7.1f} MiB")
     began = time.perf_counter()
     digest = upload(server, "large", mib)
-    report("upload", server, idle, mib, began)
+    rows = [row("upload", server, idle, mib, began)]
     began = time.perf_counter()
     assert download(server, "large") == digest, "the file came back different"
-    report("download", server, idle, mib, began)
-    return 0 if peak_mib(server) - idle < GROWN_MIB_MAX else 1
+    rows.append(row("download", server, idle, mib, began))
+    return rows, peak_mib(server) - idle
 
 
-def report(what: str, server: Any, idle: float, mib: int, began: float) -> None:
+def row(what: str, server: Any, idle: float, mib: int, began: float) -> list[str]:
     took = time.perf_counter() - began
-    grown = peak_mib(server) - idle
-    print(f"{what:10} {grown:+7.1f} MiB peak above idle, {mib} MiB in {took:.1f} s ({mib / took:.0f} MiB/s)")
+    return [what, f"{idle:.1f}", f"{peak_mib(server) - idle:+.1f}", f"{took:.1f}", f"{mib / took:.0f}"]
 
 
 def peak_mib(server: Any) -> float:

@@ -4,16 +4,14 @@ Each round identifies the same few hundred callers in turn; rounds of all cases 
 in microseconds per call. `lag` is `revocation_lag_s`: without it the session is read each time.
 """
 
-import argparse
-import asyncio
-import statistics
 import sys
-import time
 from contextlib import AsyncExitStack
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from bench import report
+from bench.micro import measuring
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import MetaData
@@ -37,10 +35,6 @@ from krepis.identity import Identify
 from krepis.sql import Database, include_tables
 from krepis.types import Secret
 
-EXAMPLES = """examples:
-  bench/run identify --count 2000 --repeat 3
-  bench/run identify --write
-"""
 CALLERS = 200
 
 
@@ -77,8 +71,9 @@ async def a_service(stack: AsyncExitStack, path: Path, key: Key, *, lag_s: float
     return await stack.enter_async_context(app.start())
 
 
-async def measure(folder: Path, count: int, repeat: int) -> dict[str, float]:
+async def measure(count: int, repeat: int) -> dict[str, float]:
     async with AsyncExitStack() as stack:
+        folder = stack.enter_context(report.scratch())
         cases: dict[str, tuple[Service, list[Identify]]] = {}
         for algorithm, key in signing_keys().items():
             for told, lag_s, cached_max in (
@@ -91,11 +86,7 @@ async def measure(folder: Path, count: int, repeat: int) -> dict[str, float]:
                 cases[f"token, {algorithm}: {told}"] = service, await tokens(service)
                 if algorithm == "HS256" and cached_max:
                     cases[f"API key: {'remembered (lag 60 s)' if lag_s else 'read'}"] = service, await keys(service)
-        figures: dict[str, list[float]] = {name: [] for name in cases}
-        for _ in range(repeat):
-            for name, (service, queries) in cases.items():
-                figures[name].append(await timed(service, queries, count))
-    return {name: statistics.median(values) for name, values in figures.items()}
+        return await measuring.steps_in_turns(count, repeat, {name: identifying(*case) for name, case in cases.items()})
 
 
 async def tokens(service: Service) -> list[Identify]:
@@ -109,40 +100,16 @@ async def keys(service: Service) -> list[Identify]:
     return [Identify(scheme="api_key", credential=Secret(one.key)) for one in made]
 
 
-async def timed(service: Service, queries: list[Identify], count: int) -> float:
+def identifying(service: Service, queries: list[Identify]) -> measuring.Step:
     run = service.plans[Identify].run
     ctx = service.context(timeout=3600)
-    start = time.perf_counter()
-    for number in range(count):
-        await run(ctx.begin(), queries[number % CALLERS], as_is)
-    return (time.perf_counter() - start) / count * 1e6
+    turns = cycle(queries)
+    return lambda: run(ctx.begin(), next(turns), as_is)
 
 
 def as_is(answer: Any) -> Any:
     return answer
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="bench/run identify",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--count", type=int, default=20_000, help="calls a round (%(default)s)")
-    parser.add_argument("--repeat", type=int, default=7, help="rounds (%(default)s)")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/RESULTS.md")
-    options = parser.parse_args(arguments)
-    with report.scratch() as folder:
-        figures = asyncio.run(measure(folder, options.count, options.repeat))
-    text = "\n".join(
-        ["| whose it is | us |", "| :-- | --: |", *(f"| {name} | {us:.1f} |" for name, us in figures.items())]
-    )
-    print(text)
-    if options.write:
-        report.write("identify", text, command=["bench/run", "identify", *arguments])
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(measuring.calls("identify", __doc__, measure, count=20_000, head="whose it is"))

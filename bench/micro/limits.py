@@ -4,9 +4,6 @@ The calls go through a started door without a socket. The rounds of all cases ar
 microseconds per call. The table of rates lies in a file with its lock, as under `krepis run`.
 """
 
-import argparse
-import asyncio
-import statistics
 import sys
 import tempfile
 import time
@@ -14,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bench import report
+from bench.micro import measuring
 from sqlalchemy import Column, MetaData, String, Table, bindparam, insert, select
 
 from krepis import Actor, App, Context, Query
@@ -26,10 +23,6 @@ from krepis.limits import Concurrency, Cors, Rates, SecurityHeaders, TrustedProx
 from krepis.part import Part
 from krepis.sql import Database, Sql, statement, tenanted
 
-EXAMPLES = """examples:
-  bench/run limits --count 5000 --repeat 3
-  bench/run limits --write
-"""
 WIDE = rate(1_000_000, per_s=1)
 HEADERS = {
     b"host": b"shop.example.org",
@@ -92,11 +85,7 @@ async def measure(count: int, repeat: int) -> dict[str, float]:
                 "one row of SQLite in memory, by its key": await _row(stack, of_tenants=False),
                 "the same, of a table of many tenants": await _row(stack, of_tenants=True),
             }
-            figures: dict[str, list[float]] = {name: [] for name in cases}
-            for _ in range(repeat):
-                for name, step in cases.items():
-                    figures[name].append(await timed(count, step))
-    return {name: statistics.median(values) for name, values in figures.items()}
+            return await measuring.steps_in_turns(count, repeat, cases)
 
 
 def _by_actor(folder: str) -> Rates:
@@ -131,31 +120,5 @@ async def _row(stack: AsyncExitStack, *, of_tenants: bool) -> Callable[[], Await
     return lambda: database.transact(ctx, "read", find_one)
 
 
-async def timed(count: int, step: Callable[[], Awaitable[object]]) -> float:
-    start = time.perf_counter()
-    for _ in range(count):
-        await step()
-    return (time.perf_counter() - start) / count * 1e6
-
-
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="bench/run limits",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--count", type=int, default=50_000, help="calls a round (%(default)s)")
-    parser.add_argument("--repeat", type=int, default=7, help="rounds (%(default)s)")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/RESULTS.md")
-    options = parser.parse_args(arguments)
-    figures = asyncio.run(measure(options.count, options.repeat))
-    text = "\n".join(["| call | us |", "| :-- | --: |", *(f"| {name} | {us:.2f} |" for name, us in figures.items())])
-    print(text)
-    if options.write:
-        report.write("limits", text, command=["bench/run", "limits", *arguments])
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(measuring.calls("limits", __doc__, measure, count=50_000))

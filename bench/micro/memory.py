@@ -3,7 +3,6 @@
 "Grown" is the slope of a line through the samples of the second half, where caches and pools are filled.
 """
 
-import argparse
 import sys
 import threading
 from statistics import linear_regression
@@ -14,18 +13,20 @@ from bench.http.processes import Wrong, free_port, memory_mb, serving
 from bench.http.scenarios import SCENARIOS, check, script
 from bench.http.servers import SERVERS, Server
 from bench.http.timing import require_wrk, wrk
+from bench.micro import measuring
 
-EXAMPLES = """examples:
-  bench/run memory --seconds 5
-  bench/run memory --only krepis-uvicorn --scenario S3 --seconds 600
-"""
 KEYS = tuple(key for key, scenario in SCENARIOS.items() if scenario.store == "none")
 USUAL = ("krepis-uvicorn", "fastapi")
 SAMPLE_S = 1.0
+HEAD = ("server", "before MB", "after a quarter", "at the end", "most", "grown MB / minute")
 
 
-def main(arguments: list[str]) -> int:
-    options = parsed(arguments)
+def main() -> int:
+    shell = measuring.parser("memory", __doc__, "--seconds 5", "--only krepis-uvicorn --scenario S3 --seconds 600")
+    shell.add_argument("--only", default=",".join(USUAL), metavar="SERVERS", help="(%(default)s)")
+    shell.add_argument("--scenario", choices=KEYS, default="S3", help="(%(default)s)")
+    shell.add_argument("--seconds", type=float, default=60, help="of load (%(default)s)")
+    options = shell.parse_args()
     require_wrk()
     python = peers.ensure()
     rows, wrongs = [], []
@@ -34,29 +35,8 @@ def main(arguments: list[str]) -> int:
             rows.append(row(server, sampled(server, python, options.scenario, options.seconds)))
         except Wrong as wrong:
             wrongs.append(f"{server.name}: {wrong}")
-    head = "| server | before MB | after a quarter | at the end | most | grown MB / minute |"
     title = f"{SCENARIOS[options.scenario].title.capitalize()}, {options.seconds:g} s, 64 connections."
-    text = "\n".join([title, "", head, "|:--|--:|--:|--:|--:|--:|", *rows]) + "\n"
-    print(text)
-    for wrong in wrongs:
-        print(f"WRONG {wrong}", file=sys.stderr)
-    if options.write and not wrongs:
-        report.write("memory", text, command=["bench/run", "memory", *arguments])
-    return 1 if wrongs else 0
-
-
-def parsed(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="bench/run memory",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--only", default=",".join(USUAL), metavar="SERVERS", help="(%(default)s)")
-    parser.add_argument("--scenario", choices=KEYS, default="S3", help="(%(default)s)")
-    parser.add_argument("--seconds", type=float, default=60, help="of load (%(default)s)")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/RESULTS.md")
-    return parser.parse_args(arguments)
+    return measuring.show("memory", f"{title}\n\n{measuring.table(HEAD, rows)}", options, wrongs=wrongs)
 
 
 def servers(names: list[str]) -> list[Server]:
@@ -88,7 +68,7 @@ def sample(pid: int, samples: list[float], done: threading.Event) -> None:
         samples.append(memory_mb(pid, peak=False))
 
 
-def row(server: Server, samples: list[float]) -> str:
+def row(server: Server, samples: list[float]) -> list[str]:
     before, *under_load = samples
     if len(under_load) < 4:
         raise Wrong("too short to say anything; give it `--seconds 5` or more")
@@ -96,8 +76,9 @@ def row(server: Server, samples: list[float]) -> str:
     slope, _ = linear_regression(range(len(second_half)), second_half)
     grown = slope * 60 / SAMPLE_S
     quarter = under_load[len(under_load) // 4]
-    return f"| {server.name} | {before:.1f} | {quarter:.1f} | {samples[-1]:.1f} | {max(samples):.1f} | {grown:+.2f} |"
+    figures = (before, quarter, samples[-1], max(samples))
+    return [server.name, *(f"{figure:.1f}" for figure in figures), f"{grown:+.2f}"]
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

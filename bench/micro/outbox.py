@@ -5,7 +5,6 @@ returned to the first line of the reaction, in milliseconds. Throughput: many co
 many aggregates; from the first command to the last reaction's commit. The reaction writes nothing of its own.
 """
 
-import argparse
 import asyncio
 import importlib.util
 import statistics
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
+from bench.micro import measuring
 from sqlalchemy import MetaData
 
 from krepis import App, Command, Context, Event
@@ -23,11 +23,8 @@ from krepis.events import Events
 from krepis.outbox import TABLES, Outbox
 from krepis.sql import Database, include_tables
 
-EXAMPLES = """examples:
-  bench/run outbox
-  bench/run outbox --only sqlite --count 500
-"""
 CALLERS = 16
+COLUMNS = ("p50 ms", "p99 ms", "emitted/s", "delivered/s")
 
 metadata = MetaData()
 include_tables(metadata, *TABLES)
@@ -115,39 +112,25 @@ def a_postgres() -> Any:
     return module.running_postgres({"fsync": "on"})
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="bench/run outbox",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--count", type=int, default=1000, help="events one after the other (%(default)s)")
-    parser.add_argument("--only", choices=["sqlite", "postgres"], help="one of the databases")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/RESULTS.md")
-    options = parser.parse_args(arguments)
-    rows: dict[str, dict[str, float]] = {}
+def main() -> int:
+    shell = measuring.parser("outbox", __doc__, "", "--only sqlite --count 500")
+    shell.add_argument("--count", type=int, default=1000, help="events one after the other (%(default)s)")
+    shell.add_argument("--only", choices=["sqlite", "postgres"], help="one of the databases")
+    options = shell.parse_args()
+    urls: dict[str, str] = {}
     with ExitStack() as stack:
-        folder = stack.enter_context(report.scratch())
         if options.only != "postgres":
-            url = f"sqlite:///{folder / 'outbox.db'}"
-            rows["SQLite (WAL, synchronous=normal)"] = asyncio.run(measure(url, options.count, synchronous="normal"))
+            folder = stack.enter_context(report.scratch())
+            urls["SQLite (WAL, synchronous=normal)"] = f"sqlite:///{folder / 'outbox.db'}"
         if options.only != "sqlite":
-            server = stack.enter_context(a_postgres())
-            rows["PostgreSQL (fsync on)"] = asyncio.run(
-                measure(server.make_database("outbox"), options.count, synchronous="normal")
-            )
-    columns = ["p50 ms", "p99 ms", "emitted/s", "delivered/s"]
-    lines = [f"| database | {' | '.join(columns)} |", "| :-- | --: | --: | --: | --: |"]
-    for name, figures in rows.items():
-        shown = [f"{figures[column]:.2f}" if "ms" in column else f"{figures[column]:.0f}" for column in columns]
-        lines.append(f"| {name} | {' | '.join(shown)} |")
-    text = "\n".join(lines)
-    print(text)
-    if options.write:
-        report.write("outbox", text, command=["bench/run", "outbox", *arguments])
-    return 0
+            urls["PostgreSQL (fsync on)"] = stack.enter_context(a_postgres()).make_database("outbox")
+        rows = [row(name, asyncio.run(measure(url, options.count, synchronous="normal"))) for name, url in urls.items()]
+    return measuring.show("outbox", measuring.table(("database", *COLUMNS), rows), options)
+
+
+def row(name: str, figures: dict[str, float]) -> list[str]:
+    return [name, *(f"{figures[column]:.2f}" if "ms" in column else f"{figures[column]:.0f}" for column in COLUMNS)]
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -3,24 +3,15 @@
 The rounds of all cases are interleaved; the median is printed, in microseconds per dispatched query with one such call.
 """
 
-import argparse
-import asyncio
-import statistics
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from bench import report
+from bench.micro import measuring
 
 from krepis import App, Context, OutboundPort, Query, bind
 from krepis.port import Interceptor, safe
 from krepis.resilience import Bulkhead, Cache, CircuitBreaker, Retries, Timeout
-
-EXAMPLES = """examples:
-  bench/run resilience --count 20000 --repeat 3
-  bench/run resilience --write
-"""
 
 
 class Rates(OutboundPort, Protocol):
@@ -63,39 +54,18 @@ def cases() -> dict[str, App]:
 
 
 async def measure(count: int, repeat: int) -> dict[str, float]:
-    figures: dict[str, list[float]] = {name: [] for name in cases()}
+    return await measuring.in_turns(repeat, {name: lambda app=app: one(app, count) for name, app in cases().items()})
+
+
+async def one(app: App, count: int) -> float:
     query = ShowRate(currency="EUR")
-    for _ in range(repeat):
-        for name, app in cases().items():
-            async with app.start() as service:
-                ctx = service.context(timeout=3600)
-                await service.dispatch(ctx, query)
-                began = time.perf_counter()
-                for _ in range(count):
-                    await service.dispatch(ctx, query)
-                figures[name].append((time.perf_counter() - began) / count * 1e6)
-    return {name: statistics.median(values) for name, values in figures.items()}
-
-
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="bench/run resilience",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--count", type=int, default=100_000, help="calls a round (%(default)s)")
-    parser.add_argument("--repeat", type=int, default=7, help="rounds (%(default)s)")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/RESULTS.md")
-    options = parser.parse_args(arguments)
-    figures = asyncio.run(measure(options.count, options.repeat))
-    rows = [f"| {name} | {us:.2f} |" for name, us in figures.items()]
-    text = "\n".join(["| one call of an outbound port through | us |", "| :-- | --: |", *rows])
-    print(text)
-    if options.write:
-        report.write("resilience", text, command=["bench/run", "resilience", *arguments])
-    return 0
+    async with app.start() as service:
+        ctx = service.context(timeout=3600)
+        await service.dispatch(ctx, query)
+        return await measuring.timed(count, lambda: service.dispatch(ctx, query))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(
+        measuring.calls("resilience", __doc__, measure, count=100_000, head="one call of an outbound port through")
+    )

@@ -5,7 +5,6 @@ the caches, as they are on the second start of any program. A start is timed fro
 to its first answer with status 200.
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -17,17 +16,18 @@ from bench import report
 from bench.http import peers
 from bench.http.processes import Wrong, ask, free_port, serving
 from bench.http.servers import APPS, UVICORN
+from bench.micro import measuring
 
-EXAMPLES = """examples:
-  bench/run startup --repeat 5
-  bench/run startup --app library.app:app --path /openapi.json --write
-"""
 IMPORTS = ("krepis", "krepis.app", "fastapi", "litestar")
 OURS = report.ROOT / ".venv" / "bin" / "python"
 
 
-def main(arguments: list[str]) -> int:
-    options = parsed(arguments)
+def main() -> int:
+    shell = measuring.parser("startup", __doc__, "--repeat 5", "--app library.app:app --path /openapi.json --write")
+    shell.add_argument("--repeat", type=int, default=15, help="times for each; medians are printed (%(default)s)")
+    shell.add_argument("--app", default="library.app:app", help="the server to start (%(default)s)")
+    shell.add_argument("--path", default="/openapi.json", help="what it is asked (%(default)s)")
+    options = shell.parse_args()
     python = peers.ensure()
     cases = {f"`import {name}`": importing(python, name) for name in IMPORTS}
     cases["FastAPI on uvicorn, three routes, to the first 200"] = starting(python, "fastapi_app:app", "/")
@@ -35,28 +35,8 @@ def main(arguments: list[str]) -> int:
         cases["Krepis on uvicorn, three doors, to the first 200"] = starting(python, "krepis_app:app", "/")
     cases[f"`{options.app}` on uvicorn, to the first 200"] = starting(OURS, options.app, options.path)
     seen, wrongs = measure(cases, options.repeat)
-    text = table(seen, options.repeat)
-    print(text)
-    for wrong in wrongs:
-        print(f"WRONG {wrong}", file=sys.stderr)
-    if options.write and not wrongs:
-        pins = {name: version for name, version in peers.pins(peers.REQUIREMENTS).items() if name in IMPORTS}
-        report.write("startup", text, command=["bench/run", "startup", *arguments], versions=pins)
-    return 1 if wrongs else 0
-
-
-def parsed(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="bench/run startup",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--repeat", type=int, default=15, help="times for each; medians are printed (%(default)s)")
-    parser.add_argument("--app", default="library.app:app", help="the server to start (%(default)s)")
-    parser.add_argument("--path", default="/openapi.json", help="what it is asked (%(default)s)")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/RESULTS.md")
-    return parser.parse_args(arguments)
+    pins = {name: version for name, version in peers.pins(peers.REQUIREMENTS).items() if name in IMPORTS}
+    return measuring.show("startup", table(seen, options.repeat), options, wrongs=wrongs, versions=pins)
 
 
 def measure(cases: dict[str, Callable[[], float]], repeat: int) -> tuple[dict[str, list[float]], list[str]]:
@@ -111,4 +91,4 @@ def table(seen: dict[str, list[float]], repeat: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

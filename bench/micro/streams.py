@@ -4,7 +4,6 @@ reaches all of them.
 Clients and server share the machine, so "all have it after" is the time of both.
 """
 
-import argparse
 import asyncio
 import base64
 import resource
@@ -15,12 +14,10 @@ from statistics import median
 
 from bench import report
 from bench.http.processes import Wrong, ask, free_port, memory_mb, serving
+from bench.micro import measuring
 
-EXAMPLES = """examples:
-  bench/run streams --clients 200
-  bench/run streams --kind websocket
-"""
 KINDS = ("events", "websocket")
+COLUMNS = ("idle clients", "before MB", "with them MB", "KB each", "after events MB", "all have an event after, ms")
 APP = """
 from sqlalchemy import MetaData
 
@@ -66,30 +63,20 @@ SETTLE_S = 2.0
 OPEN_AT_ONCE = 50
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="bench/run streams", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--clients", type=int, default=2000)
-    parser.add_argument("--rings", type=int, default=5, help="events that are sent to all, one after the other")
-    parser.add_argument("--kind", choices=KINDS, action="append")
-    parser.add_argument("--write", action="store_true", help="write the table into bench/RESULTS.md")
-    options = parser.parse_args(arguments)
+def main() -> int:
+    shell = measuring.parser("streams", __doc__, "--clients 200", "--kind websocket")
+    shell.add_argument("--clients", type=int, default=2000, help="of each kind (%(default)s)")
+    shell.add_argument("--rings", type=int, default=5, help="events that are sent to all, in turn (%(default)s)")
+    shell.add_argument("--kind", choices=KINDS, action="append", help="one of both kinds")
+    options = shell.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, options.clients * 2 + 1000), hard))
     rows = [asyncio.run(measured(kind, options.clients, options.rings)) for kind in options.kind or KINDS]
-    head = "| idle clients | before MB | with them MB | KB each | after events MB | all have an event after, ms |"
-    text = (
-        "\n".join([f"{options.clients} of each kind, one process.", "", head, "|:--|--:|--:|--:|--:|--:|", *rows])
-        + "\n"
-    )
-    print(text)
-    if options.write:
-        report.write("streams", text, command=["bench/run", "streams", *arguments])
-    return 0
+    title = f"{options.clients} of each kind, one process."
+    return measuring.show("streams", f"{title}\n\n{measuring.table(COLUMNS, rows)}", options)
 
 
-async def measured(kind: str, clients: int, rings: int) -> str:
+async def measured(kind: str, clients: int, rings: int) -> list[str]:
     with report.scratch() as folder:
         (folder / "src").mkdir()
         (folder / "src" / "bell.py").write_text(APP, encoding="utf-8")
@@ -107,7 +94,8 @@ async def measured(kind: str, clients: int, rings: int) -> str:
             for _, writer in there:
                 writer.close()
     each = (idle - before) * 1024 / clients
-    return f"| {kind} | {before:.0f} | {idle:.0f} | {each:.1f} | {after:.0f} | {median(times) * 1000:.0f} |"
+    figures = (f"{before:.0f}", f"{idle:.0f}", f"{each:.1f}", f"{after:.0f}", f"{median(times) * 1000:.0f}")
+    return [kind, *figures]
 
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -152,4 +140,4 @@ async def until(reader: asyncio.StreamReader, mark: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

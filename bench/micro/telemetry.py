@@ -5,14 +5,10 @@ The command asks one port and changes nothing; the audit log's writes two rows' 
 beside the same command in a write transaction without it.
 """
 
-import argparse
-import asyncio
-import statistics
 import sys
-import time
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO, cast
 
-from bench import report
+from bench.micro import measuring
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -21,6 +17,7 @@ from sqlalchemy import MetaData, literal, select
 
 import krepis.audit
 from krepis import App, Command, Context, ReadPort, bind
+from krepis._system import SystemSources
 from krepis.audit import Audit
 from krepis.http import Doors
 from krepis.http.facts import Facts
@@ -28,10 +25,6 @@ from krepis.part import Part
 from krepis.sql import Database, Sql, include_tables, statement
 from krepis.telemetry import AccessLog, Health, Logs, Metrics, Spans
 
-EXAMPLES = """examples:
-  bench/run telemetry --count 5000 --repeat 3
-  bench/run telemetry --write
-"""
 SEVEN = statement(select(literal(7)), into=int)
 
 
@@ -106,8 +99,6 @@ class Sink:
 
 
 async def measure(count: int, repeat: int) -> dict[str, float]:
-    from krepis._system import SystemSources
-
     apps: dict[str, tuple[App, type[Any], bool]] = {
         "nothing on": (an_app(), Asking, False),
         "`Logs`, no line written": (an_app(Logs(level="info")), Asking, False),
@@ -126,14 +117,13 @@ async def measure(count: int, repeat: int) -> dict[str, float]:
         "a request through its door, `Metrics`": (an_app(Metrics()), Asking, True),
         "a request through its door, `Spans`, SDK": (an_app(Spans(sdk())), Asking, True),
     }
-    figures: dict[str, list[float]] = {name: [] for name in apps}
-    for _ in range(repeat):
-        for name, (app, message, door) in apps.items():
-            sources: Any = SystemSources(Sink())  # type: ignore[arg-type]
-            async with app.start(sources) as service:
-                step = _request(service) if door else _dispatch(service, message)
-                figures[name].append(await timed(count, step))
-    return {name: statistics.median(values) for name, values in figures.items()}
+    return await measuring.in_turns(repeat, {name: lambda case=case: one(*case, count) for name, case in apps.items()})
+
+
+async def one(app: App, message: type[Any], door: Any, count: int) -> float:
+    async with app.start(SystemSources(cast("TextIO", Sink()))) as service:
+        step = _request(service) if door else _dispatch(service, message)
+        return await measuring.timed(count, step, beside=True)
 
 
 def _dispatch(service: Any, message: type[Any]) -> Any:
@@ -151,33 +141,5 @@ def _request(service: Any) -> Any:
     return step
 
 
-async def timed(count: int, step: Any) -> float:
-    start = time.perf_counter()
-    for number in range(count):
-        await step()
-        if number % 200 == 0:
-            await asyncio.sleep(0)  # what runs beside the service has its turn, as it has when served
-    return (time.perf_counter() - start) / count * 1e6
-
-
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="bench/run telemetry",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--count", type=int, default=20_000, help="calls a round (%(default)s)")
-    parser.add_argument("--repeat", type=int, default=7, help="rounds (%(default)s)")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/RESULTS.md")
-    options = parser.parse_args(arguments)
-    figures = asyncio.run(measure(options.count, options.repeat))
-    text = "\n".join(["| call | us |", "| :-- | --: |", *(f"| {name} | {us:.2f} |" for name, us in figures.items())])
-    print(text)
-    if options.write:
-        report.write("telemetry", text, command=["bench/run", "telemetry", *arguments])
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(measuring.calls("telemetry", __doc__, measure, count=20_000))

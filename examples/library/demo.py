@@ -19,10 +19,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,7 +36,7 @@ START_WAIT_S = 20.0
 STOP_WAIT_S = 20.0
 SHOWN_CHARS = 120
 
-DUNE = "9780441013593"
+DUNE, EMMA = "9780441013593", "9780141439587"
 MAX, ALICE, BOB = "max@example.org", "alice@example.org", "bob@example.org"
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -72,27 +74,39 @@ class Reply:
 class Visitor:
     """Somebody who walks through the library and says what they see."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, credential: dict[str, str] | None = None) -> None:
+        self._port = port
         self._connection = http.client.HTTPConnection(HOST, port, timeout=10)
-        self._token = ""
+        self._credential = credential or {}
 
     def sign_in(self, email: str) -> None:
         """From here on everything is asked by whoever has that address."""
-        self._token = self.post("/session", {"email": email, "password": password_of(email)}, 201).json["access_token"]
+        self._come_with(self.post("/session", {"email": email, "password": password_of(email)}, 201))
+
+    def sign_off(self) -> None:
+        self.delete("/session")
+        self._credential = {}
 
     def take(self, invitation: str, email: str) -> None:
         """Choose an address and a password, and be signed in."""
         account = {"token": invitation, "email": email, "password": password_of(email)}
-        self._token = self.post("/invitations", account, 201).json["access_token"]
+        self._come_with(self.post("/invitations", account, 201))
 
     def say(self, sentence: str) -> None:
         print(f"\n{sentence}")
+
+    def by_key(self, key: str) -> "Visitor":
+        """Somebody else, who has a key instead of a password."""
+        return Visitor(self._port, {"x-api-key": key})
 
     def get(self, path: str, expected: int = 200, **headers: str) -> Reply:
         return self._ask("GET", path, None, expected, headers)
 
     def post(self, path: str, body: object, expected: int = 200, **headers: str) -> Reply:
         return self._ask("POST", path, body, expected, headers)
+
+    def delete(self, path: str, expected: int = 204) -> Reply:
+        return self._ask("DELETE", path, None, expected, {})
 
     def put(self, path: str, body: object, expected: int = 200, **headers: str) -> Reply:
         return self._ask("PUT", path, body, expected, headers)
@@ -105,25 +119,53 @@ class Visitor:
         if found != wanted:
             raise Surprise(f"expected {wanted!r}, found {found!r}")
 
+    def _come_with(self, tokens: Reply) -> None:
+        self._credential = {"authorization": f"Bearer {tokens.json['access_token']}"}
+
     def _ask(self, method: str, path: str, body: object, expected: int, headers: dict[str, str]) -> Reply:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        if self._token:
-            sent["authorization"] = f"Bearer {self._token}"
+        sent = self._credential | {name.replace("_", "-"): value for name, value in headers.items()}
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if content is not None:
             sent["content-type"] = "application/octet-stream" if isinstance(body, bytes) else "application/json"
         self._connection.request(method, path, content, sent)
         reply = Reply(self._connection.getresponse())
-        print(f"  {method:<5}{shortened(path):<38} {reply.status}  {reply.line}")
+        print(f"  {method:<7}{shortened(path):<38} {reply.status}  {reply.line}")
         if reply.status != expected:
             raise Surprise(f"expected the status {expected}, found {reply.status}")
         return reply
 
 
+class Catalogue(BaseHTTPRequestHandler):
+    """The catalogue of all libraries, which knows `Emma`, and stumbles over its first question."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        Catalogue.asked += 1
+        body = json.dumps({"title": "Emma", "author": "Jane Austen", "published": 1815}).encode()
+        status = 503 if Catalogue.asked == 1 else 200 if self.path == f"/books/{EMMA}" else 404
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@contextmanager
+def catalogue() -> Generator[str]:
+    """Its address, as long as it is there."""
+    with ThreadingHTTPServer((HOST, 0), Catalogue) as service:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        yield f"http://{HOST}:{service.server_port}"
+        service.shutdown()
+
+
 class Server:
     """The library in a process of its own, in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, catalogue: str) -> None:
         self.database = folder / "library.db"
         self._mail = folder / "mail"
         self._environment = {
@@ -132,6 +174,7 @@ class Server:
             "LIBRARY_TOKEN_KEY": secrets.token_urlsafe(32),
             "LIBRARY_FILES_FOLDER": str(folder / "files"),
             "LIBRARY_MAIL_FOLDER": str(self._mail),
+            "LIBRARY_CATALOGUE": catalogue,
         }
 
     def krepis(self, *arguments: str) -> str:
@@ -184,7 +227,7 @@ def password_of(email: str) -> str:
 
 def shortened(text: str) -> str:
     """The text with the last digits of ids only, and not too long for a line."""
-    text = re.sub(r'("\w*token": ?")[^"]+', r"\1…", text)
+    text = re.sub(r'("(?:\w*token|key)": ?")[^"]+', r"\1…", text)
     text = re.sub(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{8}([0-9a-f]{4})\b", r"…\1", text)
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
 
@@ -194,6 +237,8 @@ def walk(visitor: Visitor, server: Server) -> None:
     copy = stock(visitor, server)
     alice, bob, loan = lend(visitor, copy)
     come_late(visitor, server, loan, bob, copy)
+    scan(visitor, alice)
+    work_at_branches(visitor)
     settle(visitor, alice)
     revise(visitor)
     read(visitor)
@@ -210,6 +255,11 @@ def stock(visitor: Visitor, server: Server) -> str:
     visitor.upload(f"/books/{DUNE}/cover", PIXEL)
     visitor.upload(f"/books/{DUNE}/cover", b"<script>alert(1)</script>", 415)
     visitor.expect(visitor.get(f"/books/{DUNE}/cover").headers["content-type"], "image/png")
+    visitor.say(
+        "Of another book Max knows the ISBN alone; the catalogue of all libraries stumbles once, and is asked again."
+    )
+    visitor.expect(visitor.post("/imports", {"isbn": EMMA}, 201).json["author"], "Jane Austen")
+    visitor.post("/imports", {"isbn": "9780000000000"}, 404)
     return visitor.post(f"/books/{DUNE}/copies", {}, 201).json["id"]
 
 
@@ -258,6 +308,30 @@ def let_pass(database: Path, loan: str, time: timedelta) -> None:
     connection.execute("UPDATE loans SET due_at = ? WHERE id = ?", (earlier, *key))
     connection.commit()
     connection.close()
+
+
+def scan(visitor: Visitor, alice: str) -> None:
+    visitor.say("A box at the door takes copies back. It has a key, and may do nothing else.")
+    copy = visitor.post(f"/books/{EMMA}/copies", {}, 201).json["id"]
+    loan = visitor.post("/loans", {"member": alice, "copy": copy}, 201).json["id"]
+    scanner = visitor.post("/desk/scanners", {"name": "the box at the door"}, 201).json
+    box = visitor.by_key(scanner["key"])
+    box.post(f"/loans/{loan}/return", {})
+    box.get(f"/members/{alice}", 403)
+    visitor.delete(f"/desk/scanners/{scanner['id']}")
+    box.post(f"/loans/{loan}/return", {}, 401)
+
+
+def work_at_branches(visitor: Visitor) -> None:
+    visitor.say("Two branches open. What one notes at its desk, the other never sees.")
+    for name, branch, notes in (("Lise", "north", 1), ("Otto", "south", 0)):
+        person = visitor.post("/staff", {"name": name, "branch": branch}, 201).json["id"]
+        visitor.take(visitor.post(f"/staff/{person}/invitation", {}, 201).json["token"], f"{name.lower()}@example.org")
+        if notes:
+            visitor.post("/desk/notes", {"text": "the lamp is broken"}, 201)
+        visitor.expect(len(visitor.get("/desk/notes").json), notes)
+        visitor.sign_off()
+        visitor.sign_in(MAX)
 
 
 def settle(visitor: Visitor, alice: str) -> None:
@@ -313,8 +387,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="where the server listens (default: a free port)")
     port = parser.parse_args().port or free_port()
-    with tempfile.TemporaryDirectory(prefix="krepis-library-") as folder:
-        library = Server(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="krepis-library-") as folder, catalogue() as books:
+        library = Server(Path(folder), books)
         try:
             with library.running(port) as server:
                 walk(Visitor(port), library)

@@ -23,6 +23,7 @@ import pytest
 import uvicorn
 
 from krepis import App, Service, bind
+from krepis._server import GuardedConfig
 from krepis.context import Sources
 from krepis.testing import MemoryStore, TestService, TestSources, start
 from serving import wait_until
@@ -72,16 +73,7 @@ class Asgi:
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                an_app(),
-                http="krepis._server:GuardedProtocol",
-                lifespan="on",
-                log_level="critical",
-                access_log=False,
-                server_header=False,
-            )
-        )
+        self._server = uvicorn.Server(GuardedConfig(an_app()))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
         self._thread.start()
         assert wait_until(lambda: self._server.started, 10)

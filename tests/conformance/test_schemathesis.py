@@ -7,11 +7,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
 
@@ -71,7 +73,7 @@ def compare(
         *("--checks", "all", "--max-examples", str(EXAMPLES), "--seed", str(seed), "--continue-on-failure"),
         *("--generation-database", "none", "--no-color", *options),
     ]
-    environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HERE / "_whole_numbers.py")}
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HERE / "_hooks.py")}
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
         pytest.fail(f"seed {seed}\n{run.stdout}{run.stderr}", pytrace=False)
@@ -138,7 +140,10 @@ def served_library(folder: Path) -> Generator[tuple[str, str]]:
     krepis("db", "upgrade")
     manager = json.loads(krepis("job", "run", "hire", "name=Max", "role=manager"))["id"]
     invitation = json.loads(krepis("job", "run", "invite", f"person={manager}"))["token"]
-    with served("library.app:app", folder=folder, **environment) as origin:
+    with (
+        catalogue() as known,
+        served("library.app:app", folder=folder, **environment, LIBRARY_CATALOGUE=known) as origin,
+    ):
         account = {"token": invitation, "email": "max@example.org", "password": "a word for tests"}
         request = urllib.request.Request(
             f"{origin}/invitations", json.dumps(account).encode(), {"content-type": "application/json"}
@@ -146,6 +151,28 @@ def served_library(folder: Path) -> Generator[tuple[str, str]]:
         with urllib.request.urlopen(request, timeout=WAIT_S) as reply:
             token = json.load(reply)["access_token"]
         yield origin, token
+
+
+@contextmanager
+def catalogue() -> Generator[str]:
+    """The service that the library asks about books; it knows every book as `Emma`."""
+
+    class Emma(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"title": "Emma", "author": "Jane Austen", "published": 1815, "pages": 474}).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Emma) as service:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{service.server_port}"
+        service.shutdown()
 
 
 @contextmanager

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from faults.cabinet import metadata
+from faults.project import HERE, lay_out, make_tables
 from faults.shop import Store
-from krepis.sql import Database
 from serving import Served
-
-HERE = Path(__file__).parent
 
 
 class Cabinet:
@@ -26,12 +21,11 @@ class Cabinet:
         self.folder = folder
         self.store = store
         self.blobs = folder / "blobs" if in_folder else None
-        self._environment = environment
+        in_blobs = {} if self.blobs is None else {"CABINET_FOLDER": str(self.blobs)}
+        self._environment = {"CABINET_DB": store.url, **in_blobs, **environment}
         self._served: Served | None = None
-        (folder / "src").mkdir()
-        shutil.copy(HERE / "cabinet.py", folder / "src" / "cabinet.py")
-        (folder / "krepis.toml").write_text('app = "cabinet:app"\n', encoding="utf-8")
-        asyncio.run(_make_tables(store.url))
+        lay_out(folder, HERE / "cabinet.py")
+        make_tables(store.url, metadata)
 
     @property
     def served(self) -> Served:
@@ -39,15 +33,7 @@ class Cabinet:
         return self._served
 
     def open(self) -> None:
-        before = dict(os.environ)
-        os.environ |= {"CABINET_DB": self.store.url, **self._environment}
-        if self.blobs is not None:
-            os.environ["CABINET_FOLDER"] = str(self.blobs)
-        try:
-            self._served = Served(self.folder)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        self._served = Served(self.folder, **self._environment)
 
     def close(self) -> None:
         if self._served is not None:
@@ -91,10 +77,3 @@ class Cabinet:
 
 def _uuid(value: Any) -> str:
     return str(value if isinstance(value, UUID) else UUID(hex=value))
-
-
-async def _make_tables(url: str) -> None:
-    database = Database(url, metadata=metadata)
-    await database.open()
-    await database.create_tables()
-    await database.close()

@@ -303,11 +303,13 @@ class SqlTill(Till):
 class CrampedDatabase(Database):
     """A database whose disk can be made small and large again while it runs."""
 
-    def transact(self, ctx: Context, mode: Mode, work: Callable[[Sql], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+    def transact(
+        self, ctx: Context, mode: Mode, work: Callable[[Sql], Awaitable[T]], *, opening: str = ""
+    ) -> Coroutine[Any, Any, T]:
         limit = Path(os.environ["ORDERS_PAGES_MAX"]).read_text(encoding="utf-8")
         engine: Any = self._engine
         engine._desks._desks[0].cursor.execute(f"PRAGMA max_page_count={limit or 1_000_000}")
-        return super().transact(ctx, mode, work)
+        return super().transact(ctx, mode, work, opening=opening)
 
 
 doors = Doors()

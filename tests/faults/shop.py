@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import json
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +17,9 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from faults.orders import metadata
-from krepis.sql import Database
+from faults.project import HERE, lay_out, make_tables
 from serving import Served, wait_until
 
-HERE = Path(__file__).parent
 LONG = bool(os.environ.get("KREPIS_LONG"))
 SEED = int(os.environ["KREPIS_SEED"])
 """What is drawn, is drawn from it. It stands in the name of each test that draws: `KREPIS_SEED=... pytest` repeats it."""
@@ -111,10 +109,8 @@ class Shop:
         self._environment = {"ORDERS_DB": store.url, **environment}
         self._numbers = Random()
         self._served: Served | None = None
-        (folder / "src").mkdir(exist_ok=True)
-        shutil.copy(HERE / "orders.py", folder / "src" / "orders.py")
-        (folder / "krepis.toml").write_text('app = "orders:app"\n', encoding="utf-8")
-        asyncio.run(_make_tables(store.url))
+        lay_out(folder, HERE / "orders.py")
+        make_tables(store.url, metadata)
 
     @property
     def served(self) -> Served:
@@ -122,13 +118,7 @@ class Shop:
         return self._served
 
     def open(self, *words: str) -> None:
-        before = dict(os.environ)
-        os.environ.update(self._environment)
-        try:
-            self._served = Served(self.folder, *words)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        self._served = Served(self.folder, *words, **self._environment)
         assert wait_until(self._answers, 20), self.served.log
 
     def close(self) -> None:
@@ -267,12 +257,3 @@ def traffic(shop: Shop, skus: Sequence[str], seed: int, *, callers: int = 4) -> 
         yield going
     finally:
         going.stop()
-
-
-async def _make_tables(url: str) -> None:
-    database = Database(url, metadata=metadata)
-    await database.open()
-    try:
-        await database.create_tables()
-    finally:
-        await database.close()

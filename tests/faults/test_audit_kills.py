@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 
 from faults.audited import app, metadata
+from faults.project import HERE, lay_out, make_tables
 from faults.shop import LONG, Store, drawn
 from krepis.audit import Audit, Verdict, verify
 from krepis.context import root
@@ -39,25 +39,12 @@ class Audited:
         self.store = store
         self.acknowledged: set[str] = set()
         self._folder = folder
-        (folder / "src").mkdir()
-        shutil.copy(Path(__file__).parent / "audited.py", folder / "src" / "audited.py")
-        (folder / "krepis.toml").write_text('app = "audited:app"\n', encoding="utf-8")
-        asyncio.run(self._make_tables())
+        lay_out(folder, HERE / "audited.py")
+        make_tables(store.url, metadata)
         self.served: Served | None = None
 
-    async def _make_tables(self) -> None:
-        database = Database(self.store.url, metadata=metadata)
-        await database.open()
-        await database.create_tables()
-        await database.close()
-
     def open(self, *words: str) -> Served:
-        os.environ["AUDITED_DB"] = self.store.url
-        try:
-            self.served = Served(self._folder, *words)
-        finally:
-            del os.environ["AUDITED_DB"]
-        served = self.served
+        served = self.served = Served(self._folder, *words, AUDITED_DB=self.store.url)
         assert wait_until(lambda: _answers(served), 20), served.log
         return served
 

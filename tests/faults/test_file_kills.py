@@ -21,7 +21,7 @@ from faults.cabinets import Cabinet
 from faults.shop import LONG, Store, drawn
 from serving import wait_until
 
-ROUNDS = 200 if LONG else 3
+ROUNDS = 60 if LONG else 3
 CALLERS = 4
 TOO_SLOW = (408, 504)
 """What a busy machine makes of an upload; it is refused as any other."""

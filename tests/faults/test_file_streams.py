@@ -5,6 +5,7 @@ The figures of 500 MiB stand in `bench/micro/files.py`; here it is enough that m
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -103,6 +104,43 @@ def test_a_slow_reader_does_not_grow_memory(cabinet: Cabinet) -> None:
     assert cabinet.served.get("/documents/none")[0] == 404
     for reader in readers:
         reader.close()
+
+
+def test_a_reader_who_takes_nothing_is_cut_and_one_who_takes_little_is_not(
+    make_store: Callable[[str], Store], tmp_path: Path
+) -> None:
+    cabinet = Cabinet(
+        tmp_path, make_store("sqlite"), in_folder=True, CABINET_SECONDS="60", KREPIS_RUN_STALL_SECONDS="1"
+    )
+    cabinet.open()
+    try:
+        put(cabinet, "large", FILE_MIB)
+        idle = peak_mib(cabinet)
+        with _asked(cabinet) as dead, _asked(cabinet) as slow:
+            end = time.monotonic() + 4
+            while time.monotonic() < end:
+                assert len(slow.recv(256 * 1024)) > 0
+                time.sleep(0.1)
+            assert cabinet.served.log.count('"event":"stalled"') == 1
+            assert peak_mib(cabinet) - idle < GROWN_MIB_MAX
+            taken = 0
+            with contextlib.suppress(ConnectionResetError):
+                while piece := dead.recv(MIB):
+                    taken += len(piece)
+            assert taken < FILE_MIB * MIB // 2
+            assert slow.recv(1000)
+    finally:
+        cabinet.close()
+
+
+def _asked(cabinet: Cabinet) -> socket.socket:
+    """A caller with little room for what comes."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    connection.connect(("127.0.0.1", cabinet.served.port))
+    connection.settimeout(10)
+    connection.sendall(b"GET /documents/large HTTP/1.1\r\nhost: x\r\n\r\n")
+    return connection
 
 
 def test_a_reader_who_leaves_leaves_nothing_open(cabinet: Cabinet) -> None:

@@ -72,15 +72,15 @@ def test_readers_and_other_doors_are_served_while_commands_hang(shop: Shop):
     def call(number: int) -> tuple[int, float]:
         started = time.monotonic()
         if number < 3:
-            status = shop.order(f"crowd {number}", "tea", x_fault="hang", request_timeout="1").status
+            status = shop.order(f"crowd {number}", "tea", x_fault="hang", request_timeout="4").status
         else:
-            wait_until(lambda: shop.served.log.count('"hanging"') > before, 0.9)
+            wait_until(lambda: shop.served.log.count('"hanging"') > before, 3)
             status = shop.ask("GET", "/products/tea").status
         return status, time.monotonic() - started
 
     answers = together(6, call)
     assert [status for status, _ in answers] == [504] * 3 + [200] * 3
-    assert all(took < 0.9 for _, took in answers[3:])
+    assert all(took < 3.5 for _, took in answers[3:])
     assert shop.served.log.count('"hanging"') > before
 
 

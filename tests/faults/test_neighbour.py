@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import pytest
@@ -100,6 +100,12 @@ def an_app(port: int) -> App:
     return App("rates", handlers=(show_rate,), adapters=(rates,))
 
 
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - what it waits for is counted, not told
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 async def test_a_neighbour_that_is_killed_or_stalls_costs_a_refusal_in_time_and_is_used_again_when_it_is_back(
@@ -116,7 +122,7 @@ async def test_a_neighbour_that_is_killed_or_stalls_costs_a_refusal_in_time_and_
             while not stop.is_set():
                 began = loop.time()
                 try:
-                    await service.dispatch(service.context(timeout=2), ShowRate())
+                    await service.dispatch(service.context(timeout=20), ShowRate())
                     ends["answer"] += 1
                 except Rejection as refusal:
                     ends[type(refusal).__name__] += 1
@@ -124,21 +130,17 @@ async def test_a_neighbour_that_is_killed_or_stalls_costs_a_refusal_in_time_and_
                 slowest = max(slowest, loop.time() - began)
 
         callers = [asyncio.ensure_future(caller()) for _ in range(30)]
-        await asyncio.sleep(0.3)
-        assert set(ends) == {"answer"}
+        await until(lambda: ends["answer"] > 0)
         neighbour.send(how)
-        await asyncio.sleep(1)
-        assert ends["CircuitOpen"] > 0
+        await until(lambda: ends["CircuitOpen"] > 0)
         if how == signal.SIGKILL:
             neighbour.end()
             await asyncio.to_thread(neighbour.start)
         else:
             neighbour.send(signal.SIGCONT)
-        await asyncio.sleep(0.6)
         before = ends["answer"]
-        await asyncio.sleep(0.3)
-        assert ends["answer"] > before, ends
+        await until(lambda: ends["answer"] > before + 100)
         stop.set()
         await asyncio.wait_for(asyncio.gather(*callers), 5)
         assert set(ends) <= {"answer", "CircuitOpen", "CallTimedOut", "Unavailable"}, ends
-        assert slowest < 2, "nobody waited until the deadline"
+        assert slowest < 10, "nobody waited until the deadline"

@@ -1,15 +1,12 @@
-"""What is sent again with its key happens once, and what is scheduled runs once, also when processes are killed.
+"""What is sent again with its key happens once, also when processes are killed.
 
 Two processes serve one database. Callers repeat what they got no answer to, with the same key, as callers should.
 """
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
-import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -20,44 +17,24 @@ from typing import Any
 
 import pytest
 
-from faults.shop import HERE, LONG, Store, drawn, together
+from faults.project import Pair
+from faults.shop import LONG, Store, drawn, together
 from faults.till import metadata
-from krepis.sql import Database
-from serving import Served, wait_until
 
-KILLS = 200 if LONG else 5
+KILLS = 100 if LONG else 5
 CALLERS = 4
 
 pytestmark = pytest.mark.slow
 
 
-class Till:
-    """Two processes that serve one database."""
-
+class Till(Pair):
     def __init__(self, folder: Path, store: Store) -> None:
-        self.store = store
         self.calls = folder / "calls"
         self.calls.touch()
-        self._environment = {"TILL_DB": store.url, "TILL_CALLS": str(self.calls)}
-        self._folders = [folder / "one", folder / "two"]
-        self.served: list[Served] = []
-        for place in self._folders:
-            (place / "src").mkdir(parents=True)
-            shutil.copy(HERE / "till.py", place / "src" / "till.py")
-            (place / "krepis.toml").write_text('app = "till:app"\n', encoding="utf-8")
-        asyncio.run(_make_tables(store.url))
-
-    def open(self, at: int) -> Served:
-        before = dict(os.environ)
-        os.environ.update(self._environment)
-        try:
-            return Served(self._folders[at])
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        super().__init__(folder, store, "till", metadata, TILL_DB=store.url, TILL_CALLS=str(self.calls))
 
     def post(self, at: int, path: str, key: str, **body: Any) -> tuple[int, Mapping[str, str], Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.served[at].port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self[at].port, timeout=20)
         try:
             headers = {"content-type": "application/json", "idempotency-key": key}
             connection.request("POST", path, json.dumps(body), headers)
@@ -67,30 +44,15 @@ class Till:
         finally:
             connection.close()
 
-    def ask(self, text: str) -> list[tuple[Any, ...]]:
-        return self.store.ask(text)[0]
-
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def till(
-    request: pytest.FixtureRequest,
-    make_store: Callable[[str], Store],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Till]:
-    till = Till(tmp_path_factory.mktemp("till"), make_store(request.param))
-    till.served = [till.open(0), till.open(1)]
+def till(request: pytest.FixtureRequest, make_store: Callable[[str], Store], tmp_path: Path) -> Iterator[Till]:
+    till = Till(tmp_path, make_store(request.param))
+    for at in (0, 1):
+        till.open(at)
     yield till
-    for served in till.served:
-        served.kill()
-
-
-async def _make_tables(url: str) -> None:
-    database = Database(url, metadata=metadata)
-    await database.open()
-    try:
-        await database.create_tables()
-    finally:
-        await database.close()
+    for at in (0, 1):
+        till.kill(at)
 
 
 def test_a_hundred_calls_with_one_key_run_once_in_two_processes(till: Till) -> None:
@@ -99,20 +61,20 @@ def test_a_hundred_calls_with_one_key_run_once_in_two_processes(till: Till) -> N
     assert len({json.dumps(body) for _, _, body in replies}) == 1
     assert sum("idempotency-replayed" not in headers for _, headers, _ in replies) == 1
     assert till.ask("SELECT count(*) FROM rows WHERE label = 'tea'") == [(1,)]
-    ran = sum(served.log.count('"paying"') for served in till.served)
+    ran = sum(served.log.count('"paying"') for served in till.both)
     assert ran == 1
 
 
 def test_a_process_that_is_killed_in_the_middle_leaves_the_key_unused(till: Till) -> None:
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(till.post, 0, "/pay", "x" * 20, label="tea", pause_ms=5000)
-        assert till.served[0].wait_log("paying")
-        till.served[0].kill()
+        assert till[0].wait_log("paying")
+        till.kill(0)
         assert isinstance(call.exception(10), (OSError, http.client.HTTPException))
     status, headers, _ = till.post(1, "/pay", "x" * 20, label="tea", pause_ms=5000)
     assert (status, "idempotency-replayed" in headers) == (201, False)
     assert till.ask("SELECT count(*) FROM rows WHERE label = 'tea'") == [(1,)]
-    till.served[0] = till.open(0)
+    till.open(0)
     status, headers, _ = till.post(0, "/pay", "x" * 20, label="tea", pause_ms=5000)
     assert (status, headers["idempotency-replayed"]) == (201, "true")
 
@@ -168,8 +130,8 @@ def test_kills_at_any_moment_do_nothing_twice_and_lose_nothing(till: Till, seed:
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.05, 0.4))
             at = chance.randrange(2)
-            till.served[at].kill()
-            till.served[at] = till.open(at)
+            till.kill(at)
+            till.open(at)
     finally:
         callers.stop()
     assert callers.repeated >= 1
@@ -178,7 +140,6 @@ def test_kills_at_any_moment_do_nothing_twice_and_lose_nothing(till: Till, seed:
     assert set(stored.values()) == {1}
     assert {len(answers) for answers in callers.answers.values()} == {1}
     _calls_have_one_key(till)
-    _each_second_ticked_once(till)
 
 
 def _calls_have_one_key(till: Till) -> None:
@@ -188,14 +149,3 @@ def _calls_have_one_key(till: Till) -> None:
         keys.setdefault(label, set()).add(key)
     assert {len(one) for one in keys.values()} == {1}
     assert len(set().union(*keys.values())) == len(keys)
-
-
-def _each_second_ticked_once(till: Till) -> None:
-    def ticks() -> list[int]:
-        labels = till.ask("SELECT label FROM rows WHERE label LIKE 'tick %'")
-        return sorted(int(label.split()[1]) for (label,) in labels)
-
-    now = int(time.time())
-    assert wait_until(lambda: ticks()[-1:] >= [now], 30), "the schedules go on"
-    found = ticks()
-    assert found == list(range(found[0], found[-1] + 1))

@@ -14,6 +14,8 @@ from faults.shop import Reply, Shop, an_order, drawn, encoded, traffic
 from serving import wait_until
 
 SLOW_CLIENTS = 40
+PATIENCE_S = 4.0
+"""More than five orders take on a busy machine, and less than the limit at which a slow client is let go."""
 SKUS = [f"sku{number}" for number in range(6)]
 
 pytestmark = pytest.mark.slow
@@ -34,10 +36,11 @@ def test_a_write_that_runs_when_the_service_is_stopped_ends_and_is_acknowledged(
 def test_offloaded_work_that_nobody_waits_for_does_not_hold_up_the_stop(make_shop: Callable[..., Shop]):
     shop = make_shop("sqlite")
     shop.open()
-    assert shop.ask("GET", "/burn/2", request_timeout="0.1").status == 504
+    burn_s = 30  # far longer than a stop takes on a busy machine
+    assert shop.ask("GET", f"/burn/{burn_s}", request_timeout="0.1").status == 504
     started = time.monotonic()
     shop.served.stop()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < burn_s / 3
 
 
 @drawn
@@ -76,7 +79,7 @@ def test_slow_clients_do_not_hold_up_the_others(own_shop: Shop, sent: str):
         started = time.monotonic()
         for number in range(5):
             assert own_shop.order(f"quick {number}", "tea").status == 201
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < PATIENCE_S
         if sent != "nothing":
             slow[0].sendall((head + body)[len(piece) :])
             assert b"201" in slow[0].recv(65536).split(b"\r\n")[0], "slow, but in time"
@@ -95,4 +98,4 @@ def test_a_client_that_does_not_read_its_answers_does_not_hold_up_the_others(own
         started = time.monotonic()
         for number in range(5):
             assert own_shop.order(f"quick {number}", "tea").status == 201
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < PATIENCE_S

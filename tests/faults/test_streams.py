@@ -7,7 +7,6 @@ import base64
 import http.client
 import importlib.util
 import json
-import os
 import shutil
 import signal
 import socket
@@ -44,13 +43,7 @@ class Board:
         (folder / "krepis.toml").write_text('app = "board:app"\n', encoding="utf-8")
         self._looked = 0
         self._stack = ExitStack()
-        before = dict(os.environ)
-        os.environ |= {"BOARD_DB": url, "BOARD_LIMITS": json.dumps(limits)}
-        try:
-            self.served = Served(folder, *words)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        self.served = Served(folder, *words, BOARD_DB=url, BOARD_LIMITS=json.dumps(limits))
         assert wait_until(self._answers, 20), self.served.log
 
     def _answers(self) -> bool:
@@ -279,8 +272,8 @@ def test_a_stop_ends_streams_at_once_and_answers_what_runs(make_board: MakeBoard
     quiet, busy = board.socket(), board.socket()
     quiet.recv(5)
     busy.recv(5)
-    busy.send(json.dumps({"id": 1, "type": "nap", "data": {"seconds": 1}}))
-    time.sleep(0.3)
+    busy.send(json.dumps({"id": 1, "type": "nap", "data": {"seconds": 3}}))
+    assert board.served.wait_log("napping"), board.served.log
     started = time.monotonic()
     board.served.process.send_signal(signal.SIGTERM)
     assert stream.read() == b"", "the last chunk is there: this stream has ended, and did not break"
@@ -288,14 +281,13 @@ def test_a_stop_ends_streams_at_once_and_answers_what_runs(make_board: MakeBoard
         quiet.recv(5)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
-    assert time.monotonic() - started < 0.9, "nobody waited for the command of another"
-    assert json.loads(busy.recv(5)) == {"id": 1, "answer": "slept"}
+    assert time.monotonic() - started < 2.5, "nobody waited for the command of another"
+    assert json.loads(busy.recv(10)) == {"id": 1, "answer": "slept"}
     with pytest.raises(ConnectionClosed) as ended:
-        busy.recv(5)
+        busy.recv(10)
     assert ended.value.rcvd is not None
     assert ended.value.rcvd.code == 1001
     assert board.served.process.wait(10) == 0
-    assert time.monotonic() - started < 5
     assert "Traceback" not in board.served.log, board.served.log
 
 
@@ -438,11 +430,5 @@ def test_a_server_without_the_library_says_what_to_install(tmp_path: Path):
     shutil.copy(BOARD, tmp_path / "src" / "board.py")
     (tmp_path / "krepis.toml").write_text('app = "board:app"\n', encoding="utf-8")
     (tmp_path / "sitecustomize.py").write_text('import sys\nsys.modules["websockets"] = None\n', encoding="utf-8")
-    before = dict(os.environ)
-    os.environ |= {"BOARD_DB": "sqlite://", "PYTHONPATH": str(tmp_path)}
-    try:
-        with pytest.raises(AssertionError, match=r"pip install \"krepis\[websocket\]\""):
-            Served(tmp_path)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with pytest.raises(AssertionError, match=r"pip install \"krepis\[websocket\]\""):
+        Served(tmp_path, BOARD_DB="sqlite://", PYTHONPATH=str(tmp_path))

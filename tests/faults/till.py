@@ -1,4 +1,4 @@
-"""A till, the service under test: each command adds one row, once for its key; a schedule adds one for each second.
+"""A till, the service under test: each command adds one row, once for its key.
 
 `post /pay` is a plain command, `post /send` calls out first: it writes the key that it calls with into a file. Settings,
 from the environment: `TILL_DB` is the database's url, `TILL_CALLS` the file.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -18,12 +17,10 @@ from krepis import App, Command, Context, OutboundPort, Value, WritePort, bind
 from krepis.http import Doors
 from krepis.idempotency import TABLES as IDEMPOTENCY
 from krepis.idempotency import Idempotency
-from krepis.schedules import TABLES as SCHEDULES
-from krepis.schedules import Schedules, every
 from krepis.sql import Database, Sql, include_tables, statement
 
 metadata = MetaData()
-include_tables(metadata, *IDEMPOTENCY, *SCHEDULES)
+include_tables(metadata, *IDEMPOTENCY)
 rows = Table("rows", metadata, Column("id", Integer, primary_key=True), Column("label", Text, nullable=False))
 ADD = statement(insert(rows).values(label=bindparam("label")).returning(rows.c.id), into=int)
 
@@ -40,10 +37,6 @@ class Pay(Command[Paid]):
 
 class Send(Command[Paid]):
     label: str
-
-
-class Tick(Command[None]):
-    slot: str
 
 
 class Rows(WritePort, Protocol):
@@ -81,27 +74,15 @@ async def send(ctx: Context, command: Send, *, rows: Rows, carrier: Carrier) -> 
     return Paid(id=await rows.add(ctx, command.label), label=command.label)
 
 
-async def tick(ctx: Context, command: Tick, *, rows: Rows) -> None:
-    await rows.add(ctx, f"tick {command.slot}")
-    await asyncio.sleep(0.05)  # so that many kills find it in the middle
-
-
-def ticked(slot: datetime) -> Tick:
-    return Tick(slot=f"{slot:%s}")
-
-
 doors = Doors()
 doors.post("/pay", Pay, status=201)
 doors.post("/send", Send, status=201)
 
 app = App(
     "till",
-    handlers=(pay, send, tick),
+    handlers=(pay, send),
     adapters=(bind(Rows, SqlRows), bind(Carrier, Calls, scope="app")),
     doors=doors,
     store=Database(os.environ.get("TILL_DB", "sqlite://"), metadata=metadata),
-    parts=(
-        Idempotency(required=(Pay,)),
-        Schedules(every("second", ticked, missed="all", timeout_s=10, attempts_max=1000), look_s=0.1, retry_s=0.05),
-    ),
+    parts=(Idempotency(required=(Pay,)),),
 )

@@ -14,7 +14,7 @@ LINES_MAX = 600
 REASON = "one module because"
 
 # Modules that something other than an `import` loads. module -> who.
-LOADED_OTHERWISE: MappingProxyType[str, str] = MappingProxyType({})
+LOADED_OTHERWISE: MappingProxyType[str, str] = MappingProxyType({"krepis.__main__": "`python -m krepis`"})
 
 # Spelt in two halves, so that this file does not say what it forbids.
 REGISTRIES = tuple(
@@ -88,16 +88,18 @@ def _path_of(name: str, readers: list[Module]) -> str:
 
 
 def _entry_points() -> list[str]:
-    """What is started by name: the scripts of the packages, and each example's app."""
+    """What is started by name: scripts and entry points of the packages, and each example's app."""
     projects = [
         tree.project(path) for path in tree.files() if re.match(r"(packages|examples)/\w+/pyproject.toml$", path)
     ]
     scripts = [target for project in projects for target in dict(project.get("scripts", {})).values()]
-    return [*(script.partition(":")[0] for script in scripts), *(f"{name}.app" for name in tree.examples())]
+    groups = [group for project in projects for group in dict(project.get("entry-points", {})).values()]
+    points = [*scripts, *(target for group in groups for target in dict(group).values())]
+    return [*(point.partition(":")[0] for point in points), *(f"{name}.app" for name in tree.examples())]
 
 
 def _candidates() -> list[Module]:
-    inside = [module for module in tree.python_files() if "/src/" in module.path]
+    inside = [module for module in tree.python_files() if "/src/" in module.path.removeprefix(tree.TEMPLATE)]
     # Alembic finds migrations by their folder; a package's __init__ is its front door.
     return [
         module for module in inside if not module.path.endswith("/__init__.py") and "/migrations/" not in module.path

@@ -72,6 +72,13 @@ def test_the_code_behind_proto_is_fresh(tmp_path):
     )
 
 
+def test_the_page_of_the_command_line_is_fresh(tmp_path):
+    page = tmp_path / "cli.md"
+    subprocess.run([sys.executable, tree.ROOT / "tools/cli_docs.py", page], check=True)
+    if page.read_bytes() != (tree.ROOT / "docs/cli.md").read_bytes():
+        pytest.fail("docs/cli.md:1: not what the verbs say; run `make docs`", pytrace=False)
+
+
 def test_krepis_asks_for_a_protobuf_that_loads_what_it_generated():
     asked = next(Requirement(line) for line in tree.requirements("packages/core/pyproject.toml") if "protobuf" in line)
     generated = (CHECKED_IN / "context_pb2.py").read_text(encoding="utf-8")

@@ -18,6 +18,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CORE = Path("packages/core/src")
 GENERATED = ("packages/core/src/krepis/_proto/",)
+# What `krepis new` copies: a server like those in examples/, and no part of the package that it lies in.
+TEMPLATE = "packages/cli/src/krepis_cli/new/template"
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,10 @@ def python_files() -> tuple[Module, ...]:
 
 
 def modules(folder: Path | str) -> list[Module]:
-    """The Python files below a folder."""
-    return [module for module in python_files() if module.path.startswith(f"{Path(folder).as_posix()}/")]
+    """The Python files below a folder; those of the template are in no folder around it."""
+    prefix = f"{Path(folder).as_posix()}/"
+    found = [module for module in python_files() if module.path.startswith(prefix)]
+    return [module for module in found if prefix.startswith(TEMPLATE) or not module.path.startswith(f"{TEMPLATE}/")]
 
 
 def core() -> list[Module]:
@@ -95,12 +99,17 @@ def core() -> list[Module]:
 
 
 def examples() -> list[str]:
-    """The import names of the servers under examples/."""
-    return sorted(path.parent.name for path in ROOT.glob("examples/*/src/*/__init__.py"))
+    """The import names of the servers under examples/, and of the template."""
+    return sorted(path.parent.name for path in _servers("*/__init__.py"))
 
 
 def example_source(name: str) -> Path:
-    return next(ROOT.glob(f"examples/*/src/{name}")).relative_to(ROOT)
+    return next(_servers(name)).relative_to(ROOT)
+
+
+def _servers(inside: str) -> Iterator[Path]:
+    yield from ROOT.glob(f"examples/*/src/{inside}")
+    yield from ROOT.glob(f"{TEMPLATE}/src/{inside}")
 
 
 def project(pyproject: str) -> dict[str, Any]:
@@ -160,6 +169,7 @@ def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 
 def _dotted(path: str) -> str:
+    path = path.removeprefix(TEMPLATE)
     _, inside, below = path.partition("/src/")
-    name = (below if inside else path).removesuffix(".py").removesuffix("/__init__")
+    name = (below if inside else path.strip("/")).removesuffix(".py").removesuffix("/__init__")
     return name.replace("/", ".")

@@ -18,7 +18,8 @@ PLACES = [
     (
         door.method,
         door.pattern.format(
-            member=NOBODY, isbn="0" * 13, copy=NOBODY, loan=NOBODY, reservation=NOBODY, fine=NOBODY, person=NOBODY
+            isbn="0" * 13,
+            **dict.fromkeys(("member", "copy", "loan", "reservation", "fine", "person", "scanner"), NOBODY),
         ),
     )
     for door in doors.declared
@@ -26,7 +27,7 @@ PLACES = [
     and door.pattern != "/desk/events"  # the first would sign off, the other never ends
 ]
 WRITING = [(method, path) for method, path in PLACES if method != "GET"]
-FIELDS = ["name", "email", "kind", "isbn", "title", "author", "published", "member", "copy", "amount", "reason"]
+FIELDS = ["name", "email", "kind", "isbn", "title", "author", "published", "member", "copy", "amount", "reason", "text"]
 
 texts = st.text(max_size=20) | st.sampled_from([NOBODY, "9780441013593", "a@example.org", "\0", "adult", "EUR"])
 values = st.recursive(

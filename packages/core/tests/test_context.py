@@ -131,3 +131,21 @@ def test_log_lines_carry_the_trace_the_intent_and_the_actor() -> None:
             "copy": 3,
         }
     ]
+
+
+def test_a_retry_that_draws_otherwise_gets_as_many_bytes_as_it_asks_for() -> None:
+    origin = root(TestSources()).origin
+    first = [origin.draw(count) for count in (4, 32, 32)]
+    origin.rewind()
+    assert [origin.draw(4), origin.draw(32)] == first[:2]
+    origin.rewind()
+    again = [origin.draw(count) for count in (32, 4)]
+    assert [len(one) for one in again] == [32, 4]
+    assert not {*again} & {*first}
+
+
+def test_what_was_issued_is_forgotten_by_a_retry() -> None:
+    origin = root(TestSources()).origin
+    assert (origin.issue("a token"), origin.issued) == ("a token", ("a token",))
+    origin.rewind()
+    assert origin.issued == ()

@@ -141,3 +141,42 @@ def test_a_reaction_among_the_handlers_stops_the_start() -> None:
 def test_a_handler_among_the_reactions_stops_the_start() -> None:
     with pytest.raises(WiringError, match="is no reaction"):
         an_app(reactions=(greet,)).check()
+
+
+class Wrapping(Part):
+    """Counts how often it is asked what it puts around what is no door."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.answered: list[str] = []
+
+    def door(self, door: CompiledDoor | None, proceed: Start) -> Start:
+        self.asked += door is None
+
+        async def noting(facts: Facts) -> Answer:
+            reply = await proceed(facts)
+            self.answered.append(f"{facts.method} {facts.path} {reply.status}")
+            return reply
+
+        return noting
+
+
+async def test_what_is_no_door_is_surrounded_once_for_each_reason() -> None:
+    part = Wrapping()
+    doors = Doors()
+    doors.post("/greet", Greet)
+    async with start(App("x", handlers=(greet,), doors=doors, parts=(part,))) as service:
+        before = part.asked
+        for number in range(20):
+            assert (await service.get(f"/nowhere/{number}")).status == 404
+            assert (await service.get("/greet")).headers["allow"] == "OPTIONS, POST"
+            assert (await service.request("DELETE", "/openapi.json")).headers["allow"] == "GET, HEAD, OPTIONS"
+            assert (await service.post("/greet/")).headers["location"] == "/greet"
+        assert part.asked - before == 4
+        assert len(part.answered) == 80
+        assert part.answered[-4:] == [
+            "GET /nowhere/19 404",
+            "GET /greet 405",
+            "DELETE /openapi.json 405",
+            "POST /greet/ 308",
+        ]

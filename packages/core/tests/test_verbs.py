@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from pathlib import Path
@@ -19,8 +18,8 @@ example: krepis hello --to ada
 def add_arguments(parser):
     parser.add_argument("--to", default="you")
 
-def main(args):
-    print("hello", args.to)
+def main(args, console):
+    console.answer({"to": args.to}, f"hello {args.to}")
     return 0
 '''
 
@@ -47,25 +46,28 @@ def test_a_verb_of_another_package_runs(installed: dict[str, str]) -> None:
 
 
 def test_the_overview_lists_it_with_its_sentence(installed: dict[str, str]) -> None:
-    assert "hello      Say hello" in run(installed, "--help")[1]
+    assert " hello Say hello " in " ".join(run(installed, "--help")[1].split())
 
 
 def test_the_index_is_kept_and_made_anew_when_an_installation_changes(installed: dict[str, str]) -> None:
     run(installed, "--help")
     (index,) = Path(installed["XDG_CACHE_HOME"], "krepis").iterdir()
-    assert json.loads(index.read_text(encoding="utf-8"))["verbs"] == {"hello": "greeter_verb"}
+    assert "\nhello\tgreeter_verb\tSay hello\t" in index.read_text(encoding="utf-8")
     site = Path(installed["PYTHONPATH"])
     (site / "greeter-1.0.dist-info" / "entry_points.txt").write_text("", encoding="utf-8")
     (site / "another").mkdir()
     assert "hello" not in run(installed, "--help")[1]
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"key": 1}', "[]", "null"])
-def test_a_broken_index_is_made_anew(installed: dict[str, str], content: str) -> None:
-    run(installed, "--help")
+@pytest.mark.parametrize("cut", [0, 1, 40, -1, -9, -200])
+@pytest.mark.parametrize("more", ["", "\n", "hello\tsys\n", "\0\udcff\t\t\t\t\t\t\n"])
+def test_a_broken_index_is_made_anew(installed: dict[str, str], cut: int, more: str) -> None:
+    overview = run(installed, "--help")
     (index,) = Path(installed["XDG_CACHE_HOME"], "krepis").iterdir()
-    index.write_text(content, encoding="utf-8")
-    assert run(installed, "hello")[0] == 0
+    content = index.read_text(encoding="utf-8")[:cut] + more
+    index.write_text(content, encoding="utf-8", errors="surrogateescape")
+    assert run(installed, "--help") == overview
+    assert run(installed, "hello") == (0, "hello you\n")
 
 
 def test_a_cache_that_can_not_be_written_costs_nothing_but_time(installed: dict[str, str], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ names = st.frozensets(st.text(min_size=1, max_size=8), max_size=4)
 def full(sources: TestSources, **changes: object) -> Context:
     ctx = root(
         sources,
-        actor=Actor("ada", frozenset({"staff"}), frozenset({"lend"})),
+        actor=Actor("ada", frozenset({"staff"}), frozenset({"lend"}), "session:1"),
         tenant="north",
         timeout=5,
         intents=("serve", "lend"),
@@ -39,11 +39,11 @@ def test_a_context_survives_the_way_to_another_process() -> None:
     assert (there.idempotency_key, dict(there.baggage)) == ("once", {"colour": "blue, light"})
 
 
-@given(roles=names, permissions=names, actor=st.text(), tenant=st.none() | st.text())
+@given(roles=names, permissions=names, actor=st.text(), credential=st.text(), tenant=st.none() | st.text())
 def test_every_context_survives_the_way(
-    roles: frozenset[str], permissions: frozenset[str], actor: str, tenant: str | None
+    roles: frozenset[str], permissions: frozenset[str], actor: str, credential: str, tenant: str | None
 ) -> None:
-    ctx = root(TestSources(), actor=Actor(actor, roles, permissions), tenant=tenant)
+    ctx = root(TestSources(), actor=Actor(actor, roles, permissions, credential), tenant=tenant)
     there = unpack(pack(ctx), TestSources())
     assert (there.actor, there.tenant, there.deadline) == (ctx.actor, ctx.tenant, None)
 

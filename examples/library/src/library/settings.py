@@ -14,6 +14,7 @@ class LibrarySettings(Settings):
     token_key: Annotated[Secret, secret_length(32, 512)]
     files_folder: str = "var/files"
     mail_folder: str = "var/mail"
+    catalogue: str = "http://127.0.0.1:8001"
     trusted_proxies: list[str] = field(default_factory=list)
     requests_per_minute: Annotated[int, between(1, 1_000_000)] = 600
     password_memory_kib: Annotated[int, between(8, 1_048_576)] = 65_536

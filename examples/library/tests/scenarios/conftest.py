@@ -25,10 +25,10 @@ class Desk:
         """The same desk, for another member; `None` is somebody without an account."""
         return Desk(self.library, self._people, who)
 
-    async def hired(self, role: StaffRole = "librarian"):
+    async def hired(self, role: StaffRole = "librarian", branch=None):
         """The same desk, for somebody whom the library itself has hired."""
         system = self.library.acting(SYSTEM)
-        person = (await system.dispatch(HireStaff(name="Max", role=role))).id
+        person = (await system.dispatch(HireStaff(name="Max", role=role, branch=branch))).id
         await self._take((await system.dispatch(InviteStaff(person=person))).token, str(person))
         return self.seen_by(str(person))
 

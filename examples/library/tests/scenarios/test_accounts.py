@@ -30,6 +30,14 @@ async def test_a_wrong_name_and_a_wrong_password_are_refused_in_the_same_words(d
     assert wrong_word | {"trace": ""} == wrong_name | {"trace": ""}
 
 
+async def test_whoever_is_signed_in_at_a_branch_signs_off_before_they_sign_in_at_another(desk):
+    token, _ = await invited(desk)
+    await desk.seen_by(None).tell("/invitations", {"token": token, **ACCOUNT}, 201)
+    north = await desk.hired(branch="north")
+    assert await north.refused("/session", ACCOUNT) == "signed_in_elsewhere"
+    await desk.seen_by(None).tell("/session", ACCOUNT, 201)
+
+
 async def test_whoever_signs_off_is_out_at_once(desk):
     await desk.ask("/loans/overdue")
     headers = {"authorization": f"Bearer {await desk.token()}"}
@@ -42,5 +50,5 @@ async def test_tokens_are_refreshed_once(desk):
     stranger = desk.seen_by(None)
     first = await stranger.tell("/invitations", {"token": token, **ACCOUNT}, 201)
     refresh = {"refresh_token": first["refresh_token"]}
-    assert (await stranger.tell("/session/refresh", refresh))["access_token"] != first["access_token"]
+    assert (await stranger.tell("/session/refresh", refresh))["refresh_token"] != first["refresh_token"]
     assert await stranger.refused("/session/refresh", refresh, 401) == "invalid_credential"

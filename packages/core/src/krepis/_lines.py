@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
-from msgspec import json
+from msgspec import json, to_builtins
 
 from krepis.redaction import CHARACTERS_MAX, Redaction
 
@@ -47,11 +47,11 @@ class Lines:
         shortest = self._redactions[-1]
         head = {"time": at, "level": level, "event": shortest.text(event)}
         for redaction in self._redactions:
-            line = _encoded(head | _beside(redaction.facts(facts)))
+            line = json_line(head | _beside(redaction.facts(facts)))
             if len(line) < LINE_BYTES_MAX:
                 return line
         first = {name: facts[name] for name in _FIRST if isinstance(facts.get(name), str)}
-        return _encoded({**head, **shortest.facts(first), "cut": True})
+        return json_line({**head, **shortest.facts(first), "cut": True})
 
     def people(self, at: datetime, level: str, event: str, facts: Mapping[str, object]) -> str:
         """The line as people read it: time, level, event, facts; a traceback below, indented."""
@@ -70,8 +70,14 @@ def _beside(facts: dict[str, Any]) -> dict[str, Any]:
     return facts if _OWN.isdisjoint(facts) else {f"{k}_" if k in _OWN else k: v for k, v in facts.items()}
 
 
-def _encoded(line: dict[str, Any]) -> str:
-    text = json.encode(line).decode()
+def json_line(value: object) -> str:
+    """`value` as one line of JSON that stays one, wherever it is shown. What is no JSON is written as its text."""
+    try:
+        text = json.encode(value, enc_hook=str).decode()
+    except UnicodeEncodeError:  # half a character, as in the name of a file that is not UTF-8: all of it as escapes
+        import json as slow_json
+
+        return slow_json.dumps(to_builtins(value, enc_hook=str, str_keys=True), separators=(",", ":"))
     # What is unsafe stands inside of strings: the rest of JSON is ASCII.
     return _UNSAFE.sub(_escaped, text) if not text.isascii() or "\x7f" in text else text
 

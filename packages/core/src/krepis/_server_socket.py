@@ -11,7 +11,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 
-from krepis._server import Stall, tell_streams
+from krepis._server import GuardedConfig, Stall, tell_streams
 
 CLOSE_SECONDS_MAX = 1.0
 """How long a caller has to answer a closing frame."""
@@ -20,9 +20,11 @@ CLOSE_SECONDS_MAX = 1.0
 class GuardedSocket(WebSocketsSansIOProtocol):
     """uvicorn's protocol for WebSockets, without compression, since it costs memory for every connection."""
 
+    config: GuardedConfig
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._stall = Stall(self.loop)
+        self._stall = Stall(self.loop, self.config)
         self.close_timeout = CLOSE_SECONDS_MAX
 
     def connection_lost(self, exc: Exception | None) -> None:

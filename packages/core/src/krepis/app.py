@@ -101,11 +101,11 @@ class App:
             reactions=self.reactions,
             finders=self.finders,
         )
+        # Before the doors: what a part refuses at a door may follow from what it has seen here.
+        in_parts = [problem for part in self.parts for problem in part.check(graph, self.store)]
         table = compile_doors(self.name, self.doors, graph.handlers, self.policy, self.parts)
         problems = [*graph.problems, *table.problems, *self._access_problems(graph)]
-        problems += self._file_problems(table)
-        for part in self.parts:
-            problems += part.check(graph, self.store)
+        problems += [*self._file_problems(table), *in_parts]
         if problems:
             raise WiringError(self.name, tuple(problems))
         return graph, table

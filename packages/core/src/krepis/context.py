@@ -90,7 +90,7 @@ class Sources(Protocol):
 class Origin:
     """The time, ids and chance of one unit of work, drawn once and replayed when the unit is run again."""
 
-    __slots__ = ("_counter", "_drawn", "_draws", "_now", "_random", "rewinds", "sources")
+    __slots__ = ("_counter", "_drawn", "_draws", "_now", "_random", "issued", "rewinds", "sources")
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
@@ -101,6 +101,8 @@ class Origin:
         self._random: Random | None = None
         self.rewinds = 0
         """How often the unit of work was run again."""
+        self.issued: tuple[str, ...] = ()
+        """The secrets that were made in it, as their owners get them: an answer that holds one is not stored."""
 
     def now(self) -> datetime:
         if self._now is None:
@@ -113,15 +115,25 @@ class Origin:
         self._counter = 0
         self._drawn = 0
         self._random = None
+        self.issued = ()
 
     def draw(self, count: int) -> bytes:
+        """`count` unpredictable bytes, the same ones when the unit is run again and draws as before."""
         draws = self._draws
         if draws is None:
             draws = self._draws = []
-        if self._drawn == len(draws):
+        at = self._drawn
+        if at < len(draws) and len(draws[at]) != count:
+            del draws[at:]  # this run goes another way: a step of an id must not become half a secret
+        if at == len(draws):
             draws.append(self.sources.entropy(count))
         self._drawn += 1
-        return draws[self._drawn - 1]
+        return draws[at]
+
+    def issue(self, secret: str) -> str:
+        """Note that `secret`, a text that its owner gets once, was made in this unit of work; answers with it."""
+        self.issued = (*self.issued, secret)
+        return secret
 
     def new_id(self) -> UUID:
         # RFC 9562, section 6.2, method 2: ids of one unit rise by a random step, so they sort in the order of making.

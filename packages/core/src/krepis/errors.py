@@ -12,7 +12,8 @@ Every other exception that leaves a handler is a bug: callers see a trace id and
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
@@ -38,6 +39,10 @@ Kind = Literal[
 ]
 
 
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.lstrip("_")).lower()
+
+
 class Rejection(Exception):
     """The service refuses; nothing has changed. Subclass it in the domain and state the fact in the name.
 
@@ -59,7 +64,7 @@ class Rejection(Exception):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "code" not in cls.__dict__:
-            cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__.lstrip("_")).lower()
+            cls.code = _snake_case(cls.__name__)
 
     def __init__(self, message: str = "", /, **facts: object) -> None:
         self.facts = facts
@@ -171,11 +176,38 @@ class TooManyRequests(Rejection):
 
 
 class KrepisError(Exception):
-    """Something that a builder or operator has to mend. `hint` says what to do and is shown on a line of its own."""
+    """Something that a builder or operator has to mend. `hint` says what to do and is shown on a line of its own.
 
-    def __init__(self, sentence: str, *, hint: str = "") -> None:
+    `code` is a stable name for programs; a subclass has its own name as code (`WiringError`: `wiring`). `place` is the
+    file, setting or argument that it is about, `facts` is plain data for `--json`, and `exit_code` is how the `krepis`
+    command ends with it.
+    """
+
+    code: str = ""
+    place: str = ""
+    exit_code: int = 1
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "code" not in cls.__dict__:
+            cls.code = _snake_case(cls.__name__.removesuffix("Error"))
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        hint: str = "",
+        code: str = "",
+        place: str = "",
+        exit_code: int | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.hint = hint
+        self.code = code or self.code
+        self.place = place or self.place
+        self.exit_code = self.exit_code if exit_code is None else exit_code
+        self.facts = dict(facts or {})
 
     def __str__(self) -> str:
         return f"{self.args[0]}\n  hint: {self.hint}" if self.hint else str(self.args[0])

@@ -29,6 +29,9 @@ from krepis.types.secret import Secret
 
 HIDDEN = "***"
 CHARACTERS_MAX = 8192
+SEARCHED_CHARACTERS_MAX = 65_536
+"""How much of a text is searched. Of a longer one the beginning alone is shown, since its end may hold anything."""
+
 VALUES_MAX = 1000
 DEPTH_MAX = 8
 KEY_CHARACTERS_MAX = 200
@@ -64,7 +67,8 @@ class Redaction:
     """The rules of one service. `names` adds parts of names to `SECRET_NAMES`."""
 
     def __init__(self, names: Iterable[str] = (), *, characters_max: int = CHARACTERS_MAX) -> None:
-        self._names = tuple(dict.fromkeys((*SECRET_NAMES, *(_normal(name) for name in names))))
+        self._names = tuple(dict.fromkeys((*SECRET_NAMES, *(_spaced(name) for name in names))))
+        self._plain_names = tuple(dict.fromkeys(map(_normal, self._names)))
         self.characters_max = characters_max
         words = "|".join(re.escape(name).replace("_", "[_-]?") for name in self._names)
         # The value: quoted, or up to where a list, a mapping or a repr would go on.
@@ -81,14 +85,13 @@ class Redaction:
     def hides(self, name: str) -> bool:
         """Whether what stands under this name is hidden."""
         normal = _normal(name[:KEY_CHARACTERS_MAX])
-        return any(part in normal for part in self._names)
+        return any(part in normal for part in self._plain_names)
 
     def text(self, text: str) -> str:
         """A text without what looks secret, cut in the middle when it is long."""
-        if len(text) > self.characters_max:
-            left = self.characters_max * 3 // 4
-            right = self.characters_max - left
-            text = f"{text[:left]} ...[{len(text) - self.characters_max} characters]... {text[-right:]}"
+        length = len(text)
+        if length > SEARCHED_CHARACTERS_MAX:
+            text = text[:SEARCHED_CHARACTERS_MAX]
         if not text.isascii():
             text = text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate has no bytes
         if "://" in text:
@@ -96,6 +99,12 @@ class Redaction:
         text = _SCHEME.sub(rf"\1 {HIDDEN}", _WEB_TOKEN.sub(HIDDEN, text))
         if ":" in text or "=" in text:
             text = self._pairs.sub(rf"\1{HIDDEN}", self._headers.sub(rf"\1{HIDDEN}", text))
+        if length > SEARCHED_CHARACTERS_MAX:
+            return f"{text[: self.characters_max]} ...[{length - self.characters_max} characters]"
+        if len(text) > self.characters_max:
+            left = self.characters_max * 3 // 4
+            right = self.characters_max - left
+            text = f"{text[:left]} ...[{len(text) - self.characters_max} characters]... {text[-right:]}"
         return text
 
     def plain(self, value: object) -> Any:
@@ -199,5 +208,10 @@ def _large(value: int) -> str:
     return str(value) if value.bit_length() < 1024 else f"<integer of {value.bit_length()} bits>"
 
 
-def _normal(name: str) -> str:
+def _spaced(name: str) -> str:
     return name.lower().replace("-", "_").replace(" ", "_")
+
+
+def _normal(name: str) -> str:
+    """`private_key`, `Private-Key` and `privateKey` are one name."""
+    return _spaced(name).replace("_", "")

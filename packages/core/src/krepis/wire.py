@@ -34,6 +34,7 @@ def pack(ctx: Context) -> bytes:
         wire.actor.id = ctx.actor.id
         wire.actor.roles.extend(sorted(ctx.actor.roles))
         wire.actor.permissions.extend(sorted(ctx.actor.permissions))
+        wire.actor.credential = ctx.actor.credential
     if ctx.idempotency_key is not None:
         wire.idempotency_key = ctx.idempotency_key
     return wire.SerializeToString(deterministic=True)
@@ -52,7 +53,8 @@ def unpack(raw: bytes, sources: Sources) -> Context:
         raise Malformed("these bytes are no context") from error
     actor = None
     if wire.HasField("actor"):
-        actor = Actor(wire.actor.id, frozenset(wire.actor.roles), frozenset(wire.actor.permissions))
+        one = wire.actor
+        actor = Actor(one.id, frozenset(one.roles), frozenset(one.permissions), one.credential)
     deadline = None
     if wire.HasField("timeout_us"):
         deadline = sources.monotonic() + wire.timeout_us / _MICROSECONDS

@@ -123,6 +123,10 @@ class Graph:
         parts = tuple("unit" if isinstance(need.of, str) else place(need.of) for need in needs)
         return Step(_factory(binding.factory, needs), parts, binding)
 
+    def reaches(self, handler: Handler, port: type[Any]) -> bool:
+        """Whether a handler asks for `port` or a wider one, or one of its adapters does, however far behind."""
+        return any(self._way(port, asked, self._ports.get(asked)) for _, asked in handler.ports)
+
     def app_order(self) -> Iterator[Binding]:
         """The bindings of scope `app`, each after those that it needs."""
         done: list[Binding] = []
@@ -200,7 +204,7 @@ class Graph:
         for name, port in finder.ports:
             found = self._find(port, f"the finder `{finder.name}`")
             self._ports[port] = found
-            if self._writes(port, found, ()) or extends(port, OutboundPort):
+            if self._way(WritePort, port, found) or extends(port, OutboundPort):
                 self._problem(
                     f"the finder `{finder.name}` can reach more than the service's own data through `{name}`",
                     f"let `{name}` be a reading port",
@@ -286,7 +290,7 @@ class Graph:
             found = self._find(port, f"the handler `{handler.name}`")
             self._ports[port] = found
             if handler.kind == "query":
-                path = self._writes(port, found, ())
+                path = self._way(WritePort, port, found)
                 if path:
                     self._problem(
                         f"the query `{handler.message.__name__}` can reach a writing port: "
@@ -294,15 +298,17 @@ class Graph:
                         f"let `{name}` be a reading port, or make the message a Command",
                     )
 
-    def _writes(self, port: type[Any], binding: Binding | None, seen: tuple[Binding, ...]) -> tuple[str, ...]:
-        """The way from a port to a writing one, through what its adapter asks for; empty when there is none."""
-        if extends(port, WritePort):
+    def _way(
+        self, to: type[Any], port: type[Any], binding: Binding | None, seen: tuple[Binding, ...] = ()
+    ) -> tuple[str, ...]:
+        """The way from a port to one of the kind `to`, through what its adapter asks for; empty when there is none."""
+        if extends(port, to):
             return (port.__name__,)
         if binding is None or binding in seen:
             return ()
         for need in self.needs[binding]:
             if isinstance(need.of, Binding):
-                path = self._writes(need.port or need.of.port, need.of, (*seen, binding))
+                path = self._way(to, need.port or need.of.port, need.of, (*seen, binding))
                 if path:
                     return (port.__name__, *path)
         return ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -43,7 +44,9 @@ from krepis.accounts import (
     session_of,
 )
 from krepis.http import Doors, Errors, client_address
+from krepis.idempotency import TABLES as IDEMPOTENCY_TABLES
 from krepis.identity import api_key, bearer
+from krepis.part import Part
 from krepis.sql import Database, Json, Sql, include_tables, statement
 from krepis.testing import Reply, TestService, TestSources
 from krepis.types import Secret
@@ -62,7 +65,7 @@ members = Table(
     Column("password_hash", String(200)),
     Column("permissions", Json(frozenset[str]), nullable=False),
 )
-include_tables(metadata, *TABLES)
+include_tables(metadata, *TABLES, *IDEMPOTENCY_TABLES)
 
 
 class Member(Value):
@@ -322,8 +325,10 @@ def settings(**changes: Any) -> AccountSettings:
     return AccountSettings(**(given | changes))
 
 
-def an_app(url: str, *, fresh: bool = False, store: Database | None = None, **changes: Any) -> App:
-    """`fresh` reads what members have at each request; `changes` are settings of the accounts."""
+def an_app(
+    url: str, *, fresh: bool = False, store: Database | None = None, parts: Sequence[Part] = (), **changes: Any
+) -> App:
+    """`fresh` reads what members have at each request; `parts` stand before the accounts, whose settings `changes` are."""
     return App(
         "club",
         handlers=HANDLERS,
@@ -331,7 +336,7 @@ def an_app(url: str, *, fresh: bool = False, store: Database | None = None, **ch
         doors=doors(),
         store=store or Database(url, metadata=metadata),
         policy=POLICY,
-        parts=(Accounts(settings(**changes), grants=SqlGrants if fresh else None),),
+        parts=(*parts, Accounts(settings(**changes), grants=SqlGrants if fresh else None)),
     )
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import text
 
 from krepis import Actor
 from krepis.access import NotSignedIn
-from krepis.accounts import NewApiKey
+from krepis.accounts import MoreThanOwner, NewApiKey
 from krepis.accounts.sql_api_keys import SqlApiKeys
+from krepis.accounts.tables import NAME_CHARACTERS_MAX
 from krepis.sql import Database, Sql, statement
 from krepis.testing import TestService, TestSources, start
 
@@ -105,6 +106,33 @@ async def test_one_key_more_than_the_limit_is_refused() -> None:
         assert (reply.status, reply.json["code"]) == (409, "too_many_api_keys")
         await club.delete(f"/keys/{first['id']}", headers=by(token))
         await made(club, token)
+
+
+@pytest.mark.parametrize(("days", "is_made"), [(10, True), (11, False), (None, False)])
+async def test_a_key_makes_no_key_that_outlives_it(club: TestService, days: int | None, is_made: bool) -> None:
+    now = club.sources.now()
+    parent = await directly(club, Actor("ann"), expires_at=now + timedelta(days=10))
+    robot = Actor("ann", credential=f"api_key:{parent.id}")
+    asked = directly(club, robot, expires_at=None if days is None else now + timedelta(days=days))
+    if is_made:
+        assert (await asked).prefix != parent.prefix
+    else:
+        with pytest.raises(MoreThanOwner, match="a later end"):
+            await asked
+
+
+async def test_a_key_without_an_end_makes_keys_without_one(club: TestService) -> None:
+    parent = await directly(club, Actor("ann"))
+    assert await directly(club, Actor("ann", credential=f"api_key:{parent.id}"))
+
+
+async def test_a_name_at_its_limit_and_one_character_beyond(club: TestService) -> None:
+    await registered(club)
+    token, _ = await logged_in(club)
+    assert len((await made(club, token, name="n" * NAME_CHARACTERS_MAX))["key"]) > 43
+    asked = {"name": "n" * (NAME_CHARACTERS_MAX + 1), "permissions": []}
+    reply = await club.post("/keys", json=asked, headers=by(token))
+    assert (reply.status, reply.json["code"]) == (422, "api_key_name_too_long")
 
 
 async def test_without_a_name_nobody_makes_a_key(small: TestService) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -147,11 +148,23 @@ async def test_the_sweep_leaves_what_is_good_and_removes_the_rest(club: TestServ
     assert await counts(club) == (0, 1, 0, 0)
 
 
+@asynccontextmanager
+async def serving(app: App) -> AsyncGenerator[TestService]:
+    """The app as a server starts it: with what runs beside it."""
+    sources = TestSources()
+    async with app.start(sources) as service:
+        yield TestService(service, sources)
+
+
+async def an_ended_session(club: TestService) -> None:
+    await registered(club)
+    token, _ = await logged_in(club)
+    await club.delete("/session", headers=by(token))
+
+
 async def test_the_app_sweeps_by_itself() -> None:
-    async with start(an_app("sqlite://", sweep_s=0.02), TestSources()) as club:
-        await registered(club)
-        token, _ = await logged_in(club)
-        await club.delete("/session", headers=by(token))
+    async with serving(an_app("sqlite://", sweep_s=0.02)) as club:
+        await an_ended_session(club)
         for _ in range(200):
             if await counts(club) == (0, 0, 0, 0):
                 break
@@ -159,8 +172,19 @@ async def test_the_app_sweeps_by_itself() -> None:
         assert await counts(club) == (0, 0, 0, 0)
 
 
-async def test_a_sweep_that_fails_is_logged_and_the_next_one_comes(make_url: Callable[[str], Any]) -> None:
-    async with start(an_app("sqlite://"), TestSources()) as club:
+@pytest.mark.parametrize(("start_one", "left"), [(serving, 0), (start, 1)], ids=["a server", "a job"])
+async def test_whoever_serves_sweeps_when_it_stops_and_a_job_leaves_it_to_them(
+    make_url: Callable[[str], Any], start_one: Any, left: int
+) -> None:
+    url = await make_url("file")
+    async with start_one(an_app(url)) as club:
+        await an_ended_session(club)
+    async with start(an_app(url)) as club:
+        assert await counts(club) == (left, 0, 0, 0)
+
+
+async def test_a_sweep_that_fails_is_logged_and_the_next_one_comes() -> None:
+    async with serving(an_app("sqlite://")) as club:
         (part,) = club.service.app.parts
         assert isinstance(part, Accounts)
         store = club.service.app.store

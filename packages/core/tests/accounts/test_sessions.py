@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import pytest
-from _accounts_club import GrantMore, by, logged_in, refreshed, registered, status
+from _accounts_club import GrantMore, an_app, by, logged_in, refreshed, registered, status
 
+from krepis import Command, Context, WritePort, bind
+from krepis.accounts import RefreshTokenReused, SessionTokens, WritableSessions
 from krepis.accounts.ports import Grant
-from krepis.testing import TestService
+from krepis.testing import TestService, TestSources, start
+from krepis.types import Secret
 
 
 async def test_a_login_opens_a_session_in_the_apps_own_words(club: TestService) -> None:
@@ -131,3 +134,37 @@ async def test_a_subject_that_is_the_system_opens_no_session(small: TestService)
     assert store is not None
     with pytest.raises(AssertionError, match="system"):
         await store.transact(small.context(), "write", work)
+
+
+class Doorman(WritePort, Protocol):
+    async def renew(self, ctx: Context, token: Secret) -> SessionTokens: ...
+
+
+class DoormanBySessions(Doorman):
+    def __init__(self, sessions: WritableSessions) -> None:
+        self._sessions = sessions
+
+    async def renew(self, ctx: Context, token: Secret) -> SessionTokens:
+        return await self._sessions.refresh(ctx, token)
+
+
+class Renew(Command[SessionTokens]):
+    token: Secret
+
+
+async def renew(ctx: Context, command: Renew, *, doorman: Doorman) -> SessionTokens:
+    return await doorman.renew(ctx, command.token)
+
+
+async def test_a_stolen_session_is_ended_also_behind_a_port_of_the_apps_own() -> None:
+    app = an_app("sqlite://")
+    app.handlers = (*app.handlers, renew)
+    app.adapters = (*app.adapters, bind(Doorman, DoormanBySessions))
+    app.policy = None
+    async with start(app, TestSources(seed=1)) as club:
+        await registered(club)
+        _, stolen = await logged_in(club)
+        fresh = await club.dispatch(Renew(token=Secret(stolen)))
+        assert await status(club, fresh.access_token) == 200
+        assert isinstance(await club.refused(Renew(token=Secret(stolen))), RefreshTokenReused)
+        assert await status(club, fresh.access_token) == 401

@@ -115,3 +115,19 @@ async def test_what_is_no_token_is_refused(small: TestService, guess: str) -> No
 async def test_a_token_is_no_access_token(club: TestService) -> None:
     await registered(club)
     assert (await club.get("/me", headers=by(await asked(club)))).status == 401
+
+
+@pytest.mark.parametrize(("tenant", "is_good"), [("acme", True), (None, True), ("globex", False)])
+async def test_a_token_is_good_in_its_tenant_and_for_whoever_has_none(
+    club: TestService, tenant: str | None, is_good: bool
+) -> None:
+    token = await within(club, lambda ctx, t: t.make(ctx, "invitation", "ann", lifetime_s=60), tenant="acme")
+    for method in ("find", "redeem"):
+        redeeming = within(club, lambda ctx, t, m=method: getattr(t, m)(ctx, "invitation", Secret(token)), tenant)
+        if is_good:
+            assert (await redeeming).tenant == "acme"
+        else:
+            with pytest.raises(NoSuchToken):
+                await redeeming
+    if not is_good:  # and it is not spent
+        assert await within(club, lambda ctx, t: t.redeem(ctx, "invitation", Secret(token)), "acme")

@@ -100,7 +100,9 @@ def an_app(url: str, audit: Audit | None = None) -> App:
 
 
 @asynccontextmanager
-async def serving(url: str, audit: Audit | None = None, *, fresh: bool = True) -> AsyncGenerator[Service]:
+async def serving(
+    url: str, audit: Audit | None = None, *, fresh: bool = True, by_hand: bool = False
+) -> AsyncGenerator[Service]:
     """The bank, started; its tables are made first unless they are there."""
     app = an_app(url, audit)
     database = app.store
@@ -109,7 +111,7 @@ async def serving(url: str, audit: Audit | None = None, *, fresh: bool = True) -
         await database.open()
         await database.create_tables()
         await database.close()
-    async with app.start() as service:
+    async with app.start(by_hand=by_hand) as service:
         yield service
 
 

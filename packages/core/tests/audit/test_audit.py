@@ -23,16 +23,16 @@ from _audited_bank import (
     waiting,
 )
 from msgspec import json
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, select
 
 from krepis import App, KrepisError
 from krepis.access import NotAllowed
-from krepis.audit import Audit
+from krepis.audit import Audit, tables
 from krepis.audit.chain import ENTRY_BYTES_MAX, GENESIS
 from krepis.audit.part import KEY_BYTES_MIN
 from krepis.context import Actor
 from krepis.errors import WiringError
-from krepis.sql import Database
+from krepis.sql import Database, statement
 from krepis.testing import MemoryStore
 
 
@@ -166,6 +166,36 @@ async def test_a_stop_moves_what_is_committed(shared_url):
     audit = Audit(leave_out=(Pay,))
     async with serving(shared_url, audit, fresh=False) as service:
         assert (await waiting(service), len(await kept(service))) == (0, 1)
+
+
+async def test_a_job_moves_what_waits_when_it_ends_and_not_before(shared_url, monkeypatch):
+    two = select(tables.pending).order_by(tables.pending.c.id).limit(2)
+    monkeypatch.setattr(tables, "PENDING", statement(two, into=tables.Pending))
+    async with serving(shared_url, by_hand=True) as service:
+        for n in range(5):
+            await service.dispatch(service.context(), Pay(to=str(n)))
+        await asyncio.sleep(0.05)
+        assert (await waiting(service), len(await kept(service))) == (5, 0)
+    async with serving(shared_url, fresh=False, by_hand=True) as service:
+        assert (await waiting(service), len(await kept(service))) == (0, 5)
+
+
+async def test_what_only_looks_moves_nothing_when_it_ends(shared_url):
+    quiet = Audit()
+    async with serving(shared_url, by_hand=True) as service:
+        await service.dispatch(service.context(), Pay(to="Bob"))
+        async with serving(shared_url, quiet, fresh=False, by_hand=True) as other:
+            await other.dispatch(other.context(), CountPayments())
+        assert await waiting(service) == 1
+
+
+async def test_a_test_settles_the_chain(url):
+    audit = Audit()
+    async with serving(url, audit, by_hand=True) as service:
+        await service.dispatch(service.context(), Pay(to="Bob"))
+        assert await audit.settle(service) == (1, [])
+        assert await audit.settle(service) == (0, [])
+        assert (await verdict(service, audit)).count == 1
 
 
 HOSTILE = ["\x00", "\ud800", "\n\r\u2028", "a" * 100_000, "😀" * 20_000, "'; DROP TABLE krepis_audit; --", "\x1b[2J"]

@@ -1,6 +1,5 @@
 """Any single edit of the chain is found, and the first broken place is named."""
 
-import argparse
 import asyncio
 import os
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 from _audited_bank import Pay, an_app, broken, in_unit, kept, serving, settled, verdict
+from _verb import run_verb
 from msgspec import json
 from sqlalchemy import text
 
@@ -114,7 +114,7 @@ async def broken_by(service: Any, audit: Audit, texts: tuple[str, ...]) -> Any:
     async def work(sql: Any) -> None:
         for one in texts:
             await sql.run(statement(text(one)))
-        found.append((await _Walk(sql, audit.hashing, {}).verdict()).broken)
+        found.append((await _Walk(sql, audit.hashing, ()).verdict()).broken)
         raise Undo
 
     with pytest.raises(Undo):
@@ -187,6 +187,18 @@ async def test_an_anchor_tells_of_a_chain_that_was_made_anew(url):
         assert (await broken(service, audit, anchor)).number == 3
 
 
+async def test_of_two_anchors_of_one_number_both_are_looked_at(url):
+    audit = Audit()
+    async with serving(url, audit) as service:
+        await filled(service, 3)
+        good = (await verdict(service, audit)).head
+        assert good is not None
+        bad = Anchor(good.number, "0" * 64)
+        for anchors in ((good, bad), (bad, good)):
+            assert (await broken(service, audit, *anchors)).number == good.number
+        assert (await verdict(service, audit, good, good)).broken is None
+
+
 @pytest.mark.parametrize(
     "written", ["", "x", "1", f"1:{'a' * 63}", f"-1:{'a' * 64}", f"1:{'g' * 64}", f"²:{'a' * 64}", "9" * 99]
 )
@@ -201,9 +213,7 @@ def test_an_anchor_is_read_as_it_is_printed():
 
 
 def asked(url: str, *words: str) -> int:
-    parser = argparse.ArgumentParser()
-    verb.add_arguments(parser)
-    return verb.perform(parser.parse_args(list(words)), an_app(url))
+    return run_verb(verb, words, an_app(url))
 
 
 def test_the_verb_verifies_lists_exports_and_anchors(shared_url, capsys):
@@ -243,7 +253,5 @@ def test_the_verb_verifies_lists_exports_and_anchors(shared_url, capsys):
 def test_an_app_without_an_audit_log_is_told_so(capsys):
     from krepis import App
 
-    parser = argparse.ArgumentParser()
-    verb.add_arguments(parser)
-    assert verb.perform(parser.parse_args(["verify"]), App("shop", handlers=())) == 2
-    assert capsys.readouterr().err == "the app `shop` has no audit log\n"
+    assert run_verb(verb, ["verify"], App("shop", handlers=())) == 2
+    assert capsys.readouterr().err.startswith("krepis: the app `shop` has no audit log (no_audit_log)\n")

@@ -60,6 +60,23 @@ async def test_the_way_of_a_file(database: Database, place: Blobs) -> None:
         assert await desk_of(service).sweep() == 0
 
 
+@pytest.mark.parametrize(("by_hand", "left"), [(False, 0), (True, 1)], ids=["a server", "a job"])
+async def test_whoever_serves_sweeps_at_once_and_a_job_leaves_it_to_them(
+    database: Database, place: Blobs, by_hand: bool, left: int
+) -> None:
+    sources = TestSources()
+    async with start(sql_shelf(database, place, loose_s=60), sources) as service:
+        await landed(service, b"nobody's")
+    sources.advance(timedelta(hours=1))
+    async with sql_shelf(database, place, loose_s=60).start(sources, by_hand=by_hand) as service:
+        for _ in range(200 if not by_hand else 5):
+            if any(line["event"] == "files_swept" for line in sources.lines):
+                break
+            await asyncio.sleep(0.01)
+        assert service.files is not None
+        assert await service.files.sweep() == left
+
+
 @pytest.mark.parametrize("seed", [SEED])
 async def test_a_command_and_the_sweep_never_both_have_a_file(database: Database, place: Blobs, seed: int) -> None:
     """Whoever wins: a kept file has its bytes, a swept one was refused."""

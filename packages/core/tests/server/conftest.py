@@ -32,6 +32,7 @@ async def greet(ctx: Context, query: Greet) -> str:
 
 async def sleep(ctx: Context, query: Sleep) -> str:
     try:
+        ctx.log.info("sleeping")
         await asyncio.sleep(query.seconds)
     except asyncio.CancelledError:
         ctx.log.info("rolled_back")

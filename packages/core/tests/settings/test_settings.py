@@ -355,10 +355,13 @@ def test_a_class_whose_names_could_mean_two_things_is_refused() -> None:
     class RunSettings(Settings):
         key: str = ""
 
+    class LegionSettings(Settings):
+        key: str = ""
+
     class OddSettings(Settings):
         PREFIX: ClassVar[str] = "a-b"
 
-    for kind in (AmbiguousSettings, DoubleSettings, UpperSettings, RunSettings, OddSettings):
+    for kind in (AmbiguousSettings, DoubleSettings, UpperSettings, RunSettings, LegionSettings, OddSettings):
         with pytest.raises(KrepisError, match="hint: "):
             read_settings(kind, environment={}, toml="")
 

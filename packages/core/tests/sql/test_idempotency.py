@@ -15,7 +15,7 @@ from krepis.app import App
 from krepis.context import Actor
 from krepis.errors import KrepisError, Stale, WiringError
 from krepis.http import Doors
-from krepis.idempotency import TABLES, BadIdempotencyKey, Idempotency, IdempotencyKeyReused
+from krepis.idempotency import TABLES, AnswerNotKept, BadIdempotencyKey, Idempotency, IdempotencyKeyReused
 from krepis.identity import SYSTEM
 from krepis.sql import Database, Sql, include_tables, statement
 from krepis.testing import MemoryStore, TestService, TestSources, start
@@ -464,10 +464,42 @@ async def test_a_command_may_require_a_key(make_url: Callable[[str], str]) -> No
         assert "idempotency_key_required" not in str(document["paths"]["/pay"]["post"]["responses"])
 
 
-async def test_a_command_may_be_left_out(make_url: Callable[[str], str]) -> None:
-    async with opened(make_url("file"), Idempotency(without=(Order,))) as shop:
-        assert [(await shop.send(Order(item="tea"), key="x" * 999)).number for _ in range(2)] == [1, 2]
-        assert await shop.kept() == 0
+class Key(Value):
+    name: str
+    api_key: str
+
+
+class MakeKey(Command[list[Key]]):
+    name: str
+
+
+async def make_key(ctx: Context, command: MakeKey, *, orders: Orders) -> list[Key]:
+    await orders.add(ctx, command.name)
+    return [Key(name=command.name, api_key="k-0123456789")]
+
+
+async def test_an_answer_that_is_not_kept_is_given_once_and_then_refused(make_url: Callable[[str], str]) -> None:
+    async with opened(make_url("file"), Idempotency(unkept=(Order, Book))) as shop:
+        headers = {"idempotency-key": KEY}
+        assert (await shop.service.post("/orders", json={"item": "tea"}, headers=headers)).status == 201
+        for command, code in (("tea", "answer_not_kept"), ("cake", "idempotency_key_reused")):
+            reply = await shop.service.post("/orders", json={"item": command}, headers=headers)
+            assert reply.json["code"] == code
+        assert reply.status == 422
+        document = (await shop.service.get("/openapi.json")).json["paths"]
+        assert "answer_not_kept" in str(document["/orders"]["post"]["responses"]["409"])
+        assert "answer_outdated" in str(document["/pay"]["post"]["responses"]["409"])
+        assert [answer for _, _, _, answer in await shop.rows(STORED)] == [None]
+        assert await shop.ordered() == 1
+
+
+async def test_calls_at_once_whose_answer_is_not_kept_run_once(make_url: Callable[[str], str]) -> None:
+    async with opened(make_url("file"), Idempotency(unkept=(Book,))) as shop:
+        shop.lorry.wait_for = 3
+        calls = [shop.send(Book(item="tea")) for _ in range(3)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert sorted(type(answer).__name__ for answer in answers) == ["AnswerNotKept", "AnswerNotKept", "Ordered"]
+        assert await shop.ordered() == 1
 
 
 class Silent(Command):
@@ -486,23 +518,47 @@ async def tell_secret(ctx: Context, command: TellSecret) -> list[Secret]:
     return []
 
 
+@pytest.mark.parametrize(
+    ("keeping", "again"), [(Idempotency(), AnswerNotKept), (Idempotency(kept=(MakeKey,)), None)], ids=["not", "kept"]
+)
+async def test_what_is_named_like_a_secret_is_not_kept_unless_it_is_said(
+    make_url: Callable[[str], str], keeping: Idempotency, again: type[Rejection] | None
+) -> None:
+    app = App(
+        "shop",
+        handlers=(make_key, tell_secret),
+        adapters=(bind(Orders, SqlOrders),),
+        store=Database(make_url("memory"), metadata=metadata),
+        parts=(keeping,),
+    )
+    async with start(app, TestSources()) as service:
+        ctx = service.service.context(actor=ANN, idempotency_key=KEY)
+        first = await service.dispatch(MakeKey(name="robot"), ctx)
+        if again is None:
+            assert await service.dispatch(MakeKey(name="robot"), ctx) == first
+        else:
+            assert isinstance(await service.refused(MakeKey(name="robot"), ctx), again)
+        other = service.service.context(actor=BEN, idempotency_key=KEY)
+        assert await service.dispatch(TellSecret(), other) == []
+        assert isinstance(await service.refused(TellSecret(), other), AnswerNotKept)
+
+
 def test_answers_that_can_not_be_given_again_stop_the_start() -> None:
     store = Database("sqlite://", metadata=metadata)
 
     def check(*parts: Idempotency) -> None:
         App("test", handlers=(silent, tell_secret, count_orders), store=store, parts=parts).check()
 
-    with pytest.raises(WiringError) as raised:
+    with pytest.raises(WiringError, match="`Silent` can't be given again: it does not say what they are"):
         check(Idempotency())
-    assert "`Silent` can't be given again: it does not say what they are" in str(raised.value)
-    assert "`TellSecret` can't be given again: they hold a secret" in str(raised.value)
-    check(Idempotency(without=(Silent, TellSecret)))
-    with pytest.raises(WiringError, match="`CountOrders`, which is no command"):
-        check(Idempotency(without=(Silent, TellSecret, CountOrders)))
-    with pytest.raises(WiringError, match="`Order`, which is no command"):
-        check(Idempotency(without=(Silent, TellSecret), required=(Order,)))
-    with pytest.raises(WiringError, match="both requires a key for `Silent` and ignores it"):
-        check(Idempotency(without=(Silent, TellSecret), required=(Silent,)))
+    check(Idempotency(unkept=(Silent,)))
+    check(Idempotency(unkept=(Silent,), required=(Silent,)))
+    for named in (CountOrders, Order):
+        with pytest.raises(WiringError, match=f"`{named.__name__}`, which is no command"):
+            check(Idempotency(unkept=(Silent, named)))
+    for named in (Silent, TellSecret):
+        with pytest.raises(WiringError, match=f"keep the answers of `{named.__name__}`, and must not"):
+            check(Idempotency(unkept=(Silent,), kept=(named,)))
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from argparse import ArgumentParser
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from _shop import add, metadata, stored
+from _verb import run_verb
 from sqlalchemy import Column, MetaData, String, Table
 from sqlalchemy.types import TypeDecorator
 
@@ -226,9 +226,7 @@ def _run(project: Database, *arguments: str) -> int:
 
 
 def _main(app, *arguments: str) -> int:
-    parser = ArgumentParser()
-    db.add_arguments(parser)
-    return db.perform(parser.parse_args(arguments), app)
+    return run_verb(db, arguments, app)
 
 
 def _upgrading(project: Database) -> subprocess.Popen[bytes]:

@@ -265,6 +265,34 @@ async def test_a_slot_within_its_grace_is_not_skipped(make_town: Callable[..., T
         await town.until(lambda: town.said("schedule_done"))
 
 
+async def test_a_slot_that_was_begun_in_time_is_run_again_however_late_its_process_was_found_dead(
+    make_town: Callable[..., Town],
+) -> None:
+    town = make_town(every("hour", Ring(label="ring"), missed="skip", grace_s=30, timeout_s=60))
+    town.world.go.clear()
+    async with town.open(2):
+        town.clock.advance(timedelta(hours=1))
+        await town.world.entered.wait()
+        await town.settled()
+        town.clock.advance(timedelta(seconds=75))  # to the other one it is dead now
+        await town.until(lambda: len(town.world.contexts) == 2)
+        town.world.go.set()
+        await town.until(lambda: town.said("schedule_done"))
+    assert (town.said("schedule_skipped"), await town.labels()) == ([], ["ring"])
+
+
+async def test_a_failure_of_one_slot_is_no_excuse_for_a_later_one(make_town: Callable[..., Town]) -> None:
+    town = make_town(every("hour", NOTE, missed="skip"), retry_s=30)
+    town.world.failures = [LookupError()]
+    async with town.open():
+        town.clock.advance(timedelta(hours=1))
+        await town.until(lambda: town.said("schedule_failed"))
+    town.clock.advance(timedelta(hours=5, minutes=5))
+    async with town.open():
+        await town.until(lambda: town.said("schedule_skipped"))
+    assert await town.labels() == []
+
+
 async def test_all_missed_slots_are_those_within_their_limit(make_town: Callable[..., Town]) -> None:
     def label(slot: datetime) -> Note:
         return Note(label=f"{slot:%d %H:%M}")

@@ -191,6 +191,7 @@ async def fail(ctx: Context, command: Fail) -> None:
 
 
 async def nap(ctx: Context, command: Nap) -> str:
+    ctx.log.info("napping")
     await asyncio.sleep(command.seconds)
     return "slept"
 

@@ -100,7 +100,7 @@ async def test_a_check_that_hangs_ends_in_time():
     async with start(mailing(mail, timeout_s=0.05)) as service:
         begun = time.monotonic()
         reply = await service.get("/ready")
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 10, "not the hour that the check takes"
     assert reply.json["reasons"] == {"Mail": "no answer within 0.05 s"}
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import json
 
 from krepis import Command
-from krepis.redaction import CHARACTERS_MAX, DEPTH_MAX, VALUES_MAX, Redaction
+from krepis.redaction import CHARACTERS_MAX, DEPTH_MAX, SEARCHED_CHARACTERS_MAX, VALUES_MAX, Redaction
 from krepis.types import Secret
 
 HIDDEN = "hunter2-and-more"
@@ -68,8 +68,13 @@ class BadMapping(Mapping[str, Any]):
         ValueError(f"password={HIDDEN}"),
         {"token": [HIDDEN]},
         {"credentials": {"user": HIDDEN}},
+        {"privateKey": HIDDEN, "sessionId": HIDDEN, "API Key": HIDDEN},
+        f"password={'x' * CHARACTERS_MAX}{HIDDEN}",  # its end is behind what is cut out of the middle
+        f"postgresql://ann:{'x' * CHARACTERS_MAX}{HIDDEN}@db/shop",
+        f"{'x' * SEARCHED_CHARACTERS_MAX} password={HIDDEN}",
+        f"{'x' * (CHARACTERS_MAX - 30)} postgresql://ann:{HIDDEN * 4}@db/{'x' * SEARCHED_CHARACTERS_MAX}",
     ],
-    ids=range(23),
+    ids=range(28),
 )
 def test_a_secret_is_hidden_wherever_it_stands(value):
     assert HIDDEN not in repr(Redaction().plain(value))
@@ -112,6 +117,14 @@ def test_a_text_at_the_limit_stays_and_one_beyond_is_cut():
     assert Redaction().text("a" * CHARACTERS_MAX) == "a" * CHARACTERS_MAX
     cut = Redaction().text("a" * (CHARACTERS_MAX + 1))
     assert "...[1 characters]..." in cut
+
+
+def test_a_text_that_is_searched_whole_shows_its_end_and_one_beyond_does_not():
+    whole = Redaction().text("a" * (SEARCHED_CHARACTERS_MAX - 3) + "end")
+    assert whole.endswith("aend")
+    beyond = Redaction().text("a" * (SEARCHED_CHARACTERS_MAX - 2) + "end")
+    assert beyond.endswith(f"...[{SEARCHED_CHARACTERS_MAX + 1 - CHARACTERS_MAX} characters]")
+    assert len(beyond) < CHARACTERS_MAX + 50
 
 
 def test_depth_at_the_limit_stays_and_one_beyond_is_cut():

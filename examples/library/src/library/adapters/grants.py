@@ -6,9 +6,11 @@ from krepis import Context
 from krepis.accounts import Grant, Grants
 
 from library.application.ports import Members, Staff
+from library.domain.scanner import SCAN
 from library.domain.staff import roles_of
 
 MEMBER = frozenset(("member",))
+STAFF = frozenset((SCAN,))
 
 
 class LibraryGrants(Grants):
@@ -20,6 +22,6 @@ class LibraryGrants(Grants):
         person = UUID(subject)
         worker = await self._staff.find(ctx, person)
         if worker is not None:
-            return Grant(subject, roles_of(worker))
+            return Grant(subject, roles_of(worker), STAFF, worker.branch)
         member = await self._members.find(ctx, person)
         return None if member is None else Grant(subject, MEMBER)

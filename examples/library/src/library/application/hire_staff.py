@@ -4,7 +4,7 @@ from krepis import Command, Context
 
 from library.application.ports import WritableStaff
 from library.application.views import StaffView, staff_view
-from library.domain.staff import StaffMember, StaffName, StaffRole
+from library.domain.staff import Branch, StaffMember, StaffName, StaffRole
 
 
 class HireStaff(Command[StaffView]):
@@ -12,9 +12,10 @@ class HireStaff(Command[StaffView]):
 
     name: StaffName
     role: StaffRole = "librarian"
+    branch: Branch | None = None
 
 
 async def hire_staff(ctx: Context, command: HireStaff, *, staff: WritableStaff) -> StaffView:
-    person = StaffMember(id=ctx.new_id(), name=command.name, role=command.role)
+    person = StaffMember(id=ctx.new_id(), name=command.name, role=command.role, branch=command.branch)
     await staff.add(ctx, person)
     return staff_view(person)

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from krepis import Context, OutboundPort, ReadPort, WritePort
+from krepis.port import safe
 from krepis.types import Cursor, Email, Offset, Page
 
 from library.application.views import BookSummary, LoanView, OverdueView
@@ -19,6 +20,7 @@ from library.domain.fine import Fine
 from library.domain.letter import Letter
 from library.domain.loan import Loan
 from library.domain.member import Member
+from library.domain.note import Note
 from library.domain.reservation import Reservation
 from library.domain.staff import StaffMember
 
@@ -170,6 +172,27 @@ class WritableAccounts(Accounts, WritePort, Protocol):
     async def add(self, ctx: Context, account: Account) -> None: ...
 
     async def save(self, ctx: Context, account: Account) -> None: ...
+
+
+class Notes(ReadPort, Protocol):
+    """Those of the branch of `ctx`."""
+
+    async def latest(self, ctx: Context, limit: int) -> list[Note]:
+        """At most `limit` notes, the latest first."""
+        ...
+
+
+class WritableNotes(Notes, WritePort, Protocol):
+    async def add(self, ctx: Context, note: Note) -> None: ...
+
+
+class Catalogue(OutboundPort, Protocol):
+    """What all libraries together know of books."""
+
+    @safe
+    async def look_up(self, ctx: Context, isbn: str) -> Book | None:
+        """The book as it would be new here; `None` when nobody knows it. Raises `Unavailable`."""
+        ...
 
 
 class Mail(OutboundPort, Protocol):

@@ -1,9 +1,10 @@
 """Sign in."""
 
 from krepis import Command, Context, replace
-from krepis.accounts import Grant, Logins, SessionTokens, WritableSessions
+from krepis.accounts import Grants, Logins, SessionTokens, WritableSessions
 from krepis.types import Email, Secret
 
+from library.application.let_in import let_in
 from library.application.ports import WritableAccounts
 
 
@@ -16,7 +17,13 @@ class SignIn(Command[SessionTokens]):
 
 
 async def sign_in(
-    ctx: Context, command: SignIn, *, accounts: WritableAccounts, logins: Logins, sessions: WritableSessions
+    ctx: Context,
+    command: SignIn,
+    *,
+    accounts: WritableAccounts,
+    grants: Grants,
+    logins: Logins,
+    sessions: WritableSessions,
 ) -> SessionTokens:
     account = await accounts.find_by_email(ctx, command.email)
     rehashed = await logins.check(
@@ -29,4 +36,4 @@ async def sign_in(
     assert account is not None, "without an account no password is right"
     if rehashed is not None:
         await accounts.save(ctx, replace(account, password=rehashed))
-    return await sessions.open(ctx, Grant(str(account.person)))
+    return await let_in(ctx, str(account.person), grants=grants, sessions=sessions)

@@ -3,9 +3,10 @@
 from uuid import UUID
 
 from krepis import Command, Context
-from krepis.accounts import Grant, Passwords, SessionTokens, SingleUseTokens, WritableSessions
+from krepis.accounts import Grants, Passwords, SessionTokens, SingleUseTokens, WritableSessions
 from krepis.types import Email, Secret
 
+from library.application.let_in import let_in
 from library.application.ports import WritableAccounts
 from library.domain.account import INVITATION, Account, AccountKnown, Password
 
@@ -25,6 +26,7 @@ async def take_invitation(
     passwords: Passwords,
     tokens: SingleUseTokens,
     accounts: WritableAccounts,
+    grants: Grants,
     sessions: WritableSessions,
 ) -> SessionTokens:
     hashed = await passwords.hash(ctx, command.password)
@@ -33,4 +35,4 @@ async def take_invitation(
     if await accounts.find(ctx, person) or await accounts.find_by_email(ctx, command.email):
         raise AccountKnown
     await accounts.add(ctx, Account(person=person, email=command.email, password=hashed))
-    return await sessions.open(ctx, Grant(invited.subject))
+    return await let_in(ctx, invited.subject, grants=grants, sessions=sessions)

@@ -12,7 +12,7 @@ from library.domain.fine import Fine, FineStatus
 from library.domain.loan import Loan
 from library.domain.member import Member, MemberStatus
 from library.domain.reservation import Reservation, ReservationStatus
-from library.domain.staff import StaffMember, StaffRole
+from library.domain.staff import Branch, StaffMember, StaffRole
 from library.domain.terms import MemberKind
 
 
@@ -127,6 +127,7 @@ class StaffView(Value):
     id: UUID
     name: str
     role: StaffRole
+    branch: Branch | None
 
 
 class InvitationView(Value):
@@ -195,4 +196,4 @@ def fine_view(fine: Fine) -> FineView:
 
 
 def staff_view(person: StaffMember) -> StaffView:
-    return StaffView(id=person.id, name=person.name, role=person.role)
+    return StaffView(id=person.id, name=person.name, role=person.role, branch=person.branch)

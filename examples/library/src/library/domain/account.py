@@ -24,3 +24,11 @@ class Account(Value):
 
 class AccountKnown(Rejection):
     message = "there is an account for this address or this person already"
+
+
+class PersonGone(Rejection):
+    message = "whoever this account was made for is here no more"
+
+
+class SignedInElsewhere(Rejection):
+    message = "you are signed in at another branch; sign off there first"

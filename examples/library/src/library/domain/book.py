@@ -29,6 +29,10 @@ class BookKnown(Rejection):
     message = "the book `{isbn}` is in the catalogue already"
 
 
+class NotInCatalogue(NotFound):
+    message = "the catalogue does not know `{isbn}`; add the book by hand"
+
+
 class BookRevised(Stale):
     message = "the book is at version {current}, not {seen}; read it again"
 

@@ -6,33 +6,30 @@ examples:
   krepis audit anchor                          the end of the chain, to be kept elsewhere
   krepis audit list --command PayFine          the newest entries first
   krepis audit export > audit.ndjson           every row, one JSON object a line
-
-`--json` prints JSON instead. Exit codes: 0 done, 1 the answer is no, 2 wrong use.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from msgspec import json
 
+from krepis._cli.console import as_json
 from krepis._cli.project import app_name, load_app
-from krepis._lines import safe
 from krepis._system import SystemSources
 from krepis.context import root
-from krepis.errors import KrepisError, Unavailable
+from krepis.errors import KrepisError
+from krepis.verbs import DONE, NO, WRONG_USE, Console, printable
 
 if TYPE_CHECKING:
     from krepis.app import App
     from krepis.audit import Audit, Row
     from krepis.sql import Database, Sql
 
-DONE, NO, WRONG_USE = 0, 1, 2
 SHOWN_DEFAULT = 50
 
 
@@ -51,12 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _action(verbs, "anchor", "print the end of the chain, to be kept elsewhere")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, console: Console) -> int:
     """Do it; answers with the exit code."""
-    return perform(args, load_app(app_name(args.app)))
+    return perform(args, console, load_app(app_name(args.app)))
 
 
-def perform(args: argparse.Namespace, app: App) -> int:
+def perform(args: argparse.Namespace, console: Console, app: App) -> int:
     """Do it on the audit log of `app`; answers with the exit code."""
     from krepis.audit import Audit
     from krepis.sql import Database
@@ -64,56 +61,56 @@ def perform(args: argparse.Namespace, app: App) -> int:
     part = next((part for part in app.parts if isinstance(part, Audit)), None)
     database = app.store
     if part is None or not isinstance(database, Database):
-        print(f"the app `{app.name}` has no audit log", file=sys.stderr)
-        return WRONG_USE
-    try:
-        return asyncio.run(_opened(database, part, args))
-    except (KrepisError, Unavailable) as error:
-        print(str(error), file=sys.stderr)
-        return NO
+        raise KrepisError(
+            f"the app `{app.name}` has no audit log",
+            code="no_audit_log",
+            hint="add `Audit(...)` to its parts",
+            exit_code=WRONG_USE,
+        )
+    return asyncio.run(_opened(database, part, args, console))
 
 
-async def _opened(database: Database, part: Audit, args: argparse.Namespace) -> int:
+async def _opened(database: Database, part: Audit, args: argparse.Namespace, console: Console) -> int:
     try:
         await database.open()
-        return await _ACTIONS[args.action](database, part, args)
+        return await _ACTIONS[args.action](database, part, args, console)
     finally:
         await database.close()
 
 
-async def _verify(database: Database, part: Audit, args: argparse.Namespace) -> int:
+async def _verify(database: Database, part: Audit, args: argparse.Namespace, console: Console) -> int:
     from krepis.audit import verify
     from krepis.audit.chain import read_anchor
 
     anchors = [read_anchor(text) for text in args.anchor]
     verdict = await verify(database, _ctx(), part.hashing, anchors)
     broken = verdict.broken
-    if args.json:
-        facts = {"count": verdict.count, "head": verdict.head, "pending": verdict.pending, "broken": broken}
-        print(json.encode(facts).decode())
-    elif broken is None:
-        print(f"{verdict.count} entries, none changed; {verdict.pending} wait for their number")
+    facts = {"count": verdict.count, "head": verdict.head, "pending": verdict.pending, "broken": broken}
+    if broken is None:
+        lines = [f"{verdict.count} entries, none changed; {verdict.pending} wait for their number"]
     else:
-        print(f"broken at {broken.number} ({broken.kind}): {broken.sentence}")
-        print(f"the {verdict.count} before it are as they were written")
+        lines = [
+            f"broken at {broken.number} ({broken.kind}): {broken.sentence}",
+            f"the {verdict.count} before it are as they were written",
+        ]
+    console.answer(facts, lines)
     return DONE if broken is None else NO
 
 
-async def _anchor(database: Database, part: Audit, args: argparse.Namespace) -> int:
+async def _anchor(database: Database, part: Audit, args: argparse.Namespace, console: Console) -> int:
     from krepis.audit import verify
 
     verdict = await verify(database, _ctx(), part.hashing)
     if verdict.broken is not None:
-        print(f"broken at {verdict.broken.number}: {verdict.broken.sentence}", file=sys.stderr)
-        return NO
+        sentence = f"broken at {verdict.broken.number}: {verdict.broken.sentence}"
+        raise KrepisError(sentence, code="broken", hint="`krepis audit verify` says more")
     if verdict.head is None:
-        print("there are no entries yet", file=sys.stderr)
-        return NO
-    print(json.encode(verdict.head).decode() if args.json else verdict.head)
+        raise KrepisError("there are no entries yet", code="no_entries")
+    console.answer({"anchor": verdict.head}, str(verdict.head))
     return DONE
 
 
-async def _list(database: Database, part: Audit, args: argparse.Namespace) -> int:
+async def _list(database: Database, part: Audit, args: argparse.Namespace, console: Console) -> int:
     from krepis.audit import tables
 
     wanted = {name: value for name in ("command", "actor", "tenant") if (value := getattr(args, name)) is not None}
@@ -126,23 +123,23 @@ async def _list(database: Database, part: Audit, args: argparse.Namespace) -> in
             before = page[-1].number
         return found[: max(0, args.limit)]
 
-    for row in await database.transact(_ctx(), "read", work):
-        print(_line(row) if args.json else _words(row))
+    found = await database.transact(_ctx(), "read", work)
+    console.answer({"entries": found}, map(_words, found))
     return DONE
 
 
-async def _export(database: Database, part: Audit, args: argparse.Namespace) -> int:
+async def _export(database: Database, part: Audit, args: argparse.Namespace, console: Console) -> int:
     from krepis.audit.verify import rows
 
     async def work(sql: Sql) -> None:
         async for row in rows(sql, args.after):
-            print(_line(row))
+            console.raw(as_json(row))
 
     await database.transact(_ctx(), "read", work)
     return DONE
 
 
-_ACTIONS: Mapping[str, Callable[[Any, Any, argparse.Namespace], Coroutine[Any, Any, int]]] = MappingProxyType(
+_ACTIONS: Mapping[str, Callable[[Any, Any, argparse.Namespace, Console], Coroutine[Any, Any, int]]] = MappingProxyType(
     {"verify": _verify, "anchor": _anchor, "list": _list, "export": _export}
 )
 
@@ -154,16 +151,11 @@ def _action(verbs: Any, name: str, promise: str) -> argparse.ArgumentParser:
         description=f"{promise[0].upper()}{promise[1:]}.",
         epilog=f"example: krepis audit {name}",
     )
-    action.add_argument("--json", action="store_true", help="print JSON")
     return action
 
 
 def _ctx() -> Any:
     return root(SystemSources(), intents=("audit",))
-
-
-def _line(row: Row) -> str:
-    return json.encode(row).decode()
 
 
 def _words(row: Row) -> str:
@@ -173,4 +165,4 @@ def _words(row: Row) -> str:
     tenant = "" if row.tenant is None else f" tenant={json.encode(row.tenant).decode()}"
     message = json.encode(said["message"]).decode()
     outcome = "" if said["outcome"] == "done" else f" ({said['outcome']})"
-    return safe(f"{row.number:>6}  {row.at:%Y-%m-%d %H:%M:%S}  {actor}{tenant}  {row.command}{outcome} {message}")
+    return printable(f"{row.number:>6}  {row.at:%Y-%m-%d %H:%M:%S}  {actor}{tenant}  {row.command}{outcome} {message}")

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
 
 from krepis._cli.project import load_settings, settings_name
@@ -23,8 +22,10 @@ from krepis.errors import KrepisError
 from krepis.schema.inspection import schema_of
 from krepis.schema.jsonschema import json_schema
 from krepis.settings import Reading, Row, Settings, SettingsError, reading_of
+from krepis.settings.declared import TABLES
+from krepis.verbs import DONE, NO, Console, printable
 
-_UNNAMED = 'krepis: krepis.toml names no settings class\n  hint: write `settings = "MODULE:CLASS"` into it'
+_UNNAMED = 'krepis.toml names no settings class: write `settings = "MODULE:CLASS"` into it'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,28 +39,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument(
             "settings", nargs="?", metavar="MODULE:CLASS", help="the class; krepis.toml names it otherwise"
         )
-        if name == "show":
-            verb.add_argument("--json", action="store_true", help="for machines")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, console: Console) -> int:
     name = settings_name(args.settings)
     kinds: tuple[type[Settings], ...] = (RunSettings,) if name is None else (load_settings(name), RunSettings)
     if name is None:
-        print(_UNNAMED, file=sys.stderr)
+        console.warn(_UNNAMED)
     if args.what == "schema":
-        print(json.dumps(_schema(kinds), indent=2))
-        return 0
+        console.raw(json.dumps(_schema(kinds), indent=2))
+        return DONE
     readings = [reading_of(kind) for kind in kinds]
-    if args.what == "show":
-        print(_as_json(readings) if args.json else "\n\n".join(_as_text(reading) for reading in readings))
     wrong = [SettingsError(one.kind.__name__, _distinct(one, readings)) for one in readings if one.problems]
+    if args.what == "show" or console.json:
+        console.answer(_facts(readings), "\n\n".join(_as_text(reading) for reading in readings))
+    elif not wrong:
+        console.answer({}, f"{sum(len(one.rows) for one in readings)} settings are right")
     for error in wrong:
-        if error.problems:
-            print(f"krepis: {error}", file=sys.stderr)
-    if args.what == "check" and not wrong:
-        print(f"{sum(len(one.rows) for one in readings)} settings are right")
-    return 1 if wrong else 0
+        if error.problems and not console.json:  # there they stand in the answer
+            console.failed(error)
+    return NO if wrong else DONE
 
 
 def _distinct(reading: Reading[Any], readings: list[Reading[Any]]) -> tuple[KrepisError, ...]:
@@ -72,7 +71,7 @@ def _distinct(reading: Reading[Any], readings: list[Reading[Any]]) -> tuple[Krep
 def _as_text(reading: Reading[Any]) -> str:
     lines = [(row.name, _shown(row), row.origin) for row in reading.rows]
     wide = [max((len(line[column]) for line in lines), default=0) for column in (0, 1)]
-    rows = [f"{name:<{wide[0]}}  {value:<{wide[1]}}  {_printable(origin)}" for name, value, origin in lines]
+    rows = [f"{name:<{wide[0]}}  {value:<{wide[1]}}  {printable(origin)}" for name, value, origin in lines]
     return "\n".join([f"[{reading.section}]", *rows])
 
 
@@ -82,11 +81,7 @@ def _shown(row: Row) -> str:
     return row.value if row.value == "***" else json.dumps(row.value)
 
 
-def _printable(text: str) -> str:
-    return "".join(one if one.isprintable() else "?" for one in text)
-
-
-def _as_json(readings: list[Reading[Any]]) -> str:
+def _facts(readings: list[Reading[Any]]) -> dict[str, Any]:
     settings = [
         {
             "name": f"{reading.section}.{row.name}",
@@ -103,12 +98,13 @@ def _as_json(readings: list[Reading[Any]]) -> str:
         for reading in readings
         for problem in _distinct(reading, readings)
     ]
-    return json.dumps({"settings": settings, "problems": problems}, indent=2)
+    return {"settings": settings, "problems": problems}
 
 
 def _schema(kinds: tuple[type[Settings], ...]) -> dict[str, Any]:
     """Nothing is required: what is missing in the file may stand in the environment."""
-    tables: dict[str, Any] = {"app": {"type": "string"}, "settings": {"type": "string"}}
+    tables: dict[str, Any] = {name: {"type": "string"} for name in ("app", "settings", "python")}
+    tables |= {name: {"type": "object"} for name in sorted(TABLES)}
     definitions: dict[str, Any] = {}
     for kind in kinds:
         section = reading_of(kind, environment={}, toml="").section

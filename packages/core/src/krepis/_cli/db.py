@@ -6,29 +6,23 @@ examples:
   krepis db status                       exit code 1 when something is pending
   krepis db new "books have authors"     write a revision from what differs between code and database
   krepis db check                        exit code 1 when code and database differ
-
-`--json` prints one JSON object instead. Exit codes: 0 done, 1 the answer is no, 2 wrong use.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from msgspec import json
-
 from krepis._cli.project import app_name, load_app
-from krepis.errors import KrepisError, Unavailable
+from krepis.errors import KrepisError
+from krepis.verbs import DONE, NO, WRONG_USE, Console
 
 if TYPE_CHECKING:
     from krepis.app import App
     from krepis.sql import Database
-
-DONE, NO, WRONG_USE = 0, 1, 2
 
 Answer = tuple[int, dict[str, Any], list[str]]
 """The exit code, the facts for `--json`, and the lines for a person."""
@@ -48,22 +42,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _action(verbs, "check", "show what differs between the code's tables and the database's", "krepis db check")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, console: Console) -> int:
     """Do it; answers with the exit code."""
-    return perform(args, load_app(app_name(args.app)))
+    return perform(args, console, load_app(app_name(args.app)))
 
 
-def perform(args: argparse.Namespace, app: App) -> int:
+def perform(args: argparse.Namespace, console: Console, app: App) -> int:
     """Do it on the database of `app`; answers with the exit code."""
     from krepis.sql import Database
 
     database = app.store
     if not isinstance(database, Database):
-        return _tell(args, (WRONG_USE, {"error": "no database"}, [f"the app `{app.name}` has no database"]))
-    try:
-        return _tell(args, asyncio.run(_ACTIONS[args.action](database, args)))
-    except (KrepisError, Unavailable) as error:
-        return _tell(args, (NO, {"error": str(error)}, [str(error)]))
+        raise KrepisError(f"the app `{app.name}` has no database", code="no_database", exit_code=WRONG_USE)
+    code, facts, lines = asyncio.run(_ACTIONS[args.action](database, args))
+    console.answer(facts, lines)
+    return code
 
 
 async def _upgrade(database: Database, args: argparse.Namespace) -> Answer:
@@ -130,7 +123,6 @@ def _action(verbs: Any, name: str, promise: str, example: str) -> argparse.Argum
         description=f"{promise[0].upper()}{promise[1:]}.",
         epilog=f"example: {example}",
     )
-    action.add_argument("--json", action="store_true", help="print one JSON object")
     return action
 
 
@@ -146,12 +138,3 @@ def _changed(database: Database, change: Any) -> Answer:
 
 def _names(revisions: tuple[str, ...]) -> str:
     return ", ".join(revisions) or "no revision"
-
-
-def _tell(args: argparse.Namespace, answer: Answer) -> int:
-    code, facts, lines = answer
-    if args.json:
-        print(json.encode(facts).decode())
-    else:
-        print("\n".join(lines), file=sys.stderr if "error" in facts else sys.stdout)
-    return code

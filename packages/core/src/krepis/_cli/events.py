@@ -6,30 +6,26 @@ examples:
   krepis events replay 42                    deliver it again (or `--all`)
   krepis events replay 42 --reaction library.mail.on_returned
   krepis events discard 42                   throw it away (or `--all`)
-
-`--json` prints one JSON object instead. Exit codes: 0 done, 1 the answer is no, 2 wrong use.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from msgspec import json, to_builtins
+from msgspec import to_builtins
 
 from krepis._cli.project import app_name, load_app
-from krepis.errors import KrepisError, Malformed, Unavailable
+from krepis.errors import KrepisError, Malformed
+from krepis.verbs import DONE, NO, WRONG_USE, Console
 
 if TYPE_CHECKING:
     from krepis.app import App
     from krepis.outbox.letters import Letter
     from krepis.sql import Database
-
-DONE, NO, WRONG_USE = 0, 1, 2
 
 LISTED_MAX = 1000
 """How many dead letters one call works on."""
@@ -56,23 +52,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--reaction", metavar="NAME", help="only the delivery to this reaction")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, console: Console) -> int:
     """Do it; answers with the exit code."""
-    return perform(args, load_app(app_name(args.app)))
+    return perform(args, console, load_app(app_name(args.app)))
 
 
-def perform(args: argparse.Namespace, app: App) -> int:
+def perform(args: argparse.Namespace, console: Console, app: App) -> int:
     """Do it on the database of `app`; answers with the exit code."""
     from krepis.outbox import Outbox
     from krepis.sql import Database
 
     database = app.store
     if not isinstance(database, Database) or not any(isinstance(part, Outbox) for part in app.parts):
-        return _tell(args, (WRONG_USE, {"error": "no outbox"}, [f"the app `{app.name}` has no outbox"]))
-    try:
-        return _tell(args, asyncio.run(_opened(database, args)))
-    except (KrepisError, Unavailable) as error:
-        return _tell(args, (NO, {"error": str(error)}, [str(error)]))
+        raise KrepisError(
+            f"the app `{app.name}` has no outbox",
+            code="no_outbox",
+            hint="add `Outbox()` to its parts",
+            exit_code=WRONG_USE,
+        )
+    code, facts, lines = asyncio.run(_opened(database, args))
+    console.answer(facts, lines)
+    return code
 
 
 async def _opened(database: Database, args: argparse.Namespace) -> Answer:
@@ -103,7 +103,7 @@ async def _show(database: Database, args: argparse.Namespace) -> Answer:
     found = await letters.of_event(database, args.position)
     stored = await letters.opened(database, args.position)
     if not found or stored is None:
-        return _none(args.position)
+        raise _none(args.position)
     first = found[0]
     facts: dict[str, Any] = {"letters": to_builtins(found), "body": stored.body}
     lines = [
@@ -154,7 +154,7 @@ async def _each(
     from krepis.outbox import letters
 
     if (args.position is None) != args.all:
-        return WRONG_USE, {"error": "which"}, ["name one position, or `--all`"]
+        raise KrepisError("name one position, or `--all`", code="wrong_use", exit_code=WRONG_USE)
     found = (
         await letters.listed(database, count_max=LISTED_MAX)
         if args.all
@@ -162,7 +162,7 @@ async def _each(
     )
     chosen = [letter for letter in found if args.reaction in (None, letter.reaction)]
     if not chosen and not args.all:
-        return _none(args.position)
+        raise _none(args.position)
     done = await act(database, chosen)
     lines = [*(_line(letter) for letter in done), f"{word} {len(done)}"]
     return DONE, {word: to_builtins(done)}, lines
@@ -173,19 +173,14 @@ _ACTIONS: Mapping[str, Callable[[Any, argparse.Namespace], Coroutine[Any, Any, A
 )
 
 
-def _none(position: int) -> Answer:
+def _none(position: int) -> KrepisError:
     sentence = f"there is no dead letter at position {position}"
-    return NO, {"error": sentence}, [sentence, "`krepis events list` lists them"]
+    return KrepisError(sentence, code="no_such_letter", hint="`krepis events list` lists them")
 
 
 def _line(letter: Letter) -> str:
     error = " ".join(letter.error.split())
     return f"{letter.position:>8}  {letter.name} about {letter.about}  {letter.reaction}  {error[:100]}"
-
-
-def _plain(line: str) -> str:
-    """Without the characters by which a stored text could steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def _count(text: str) -> int:
@@ -202,14 +197,4 @@ def _action(verbs: Any, name: str, promise: str, example: str) -> argparse.Argum
         description=f"{promise[0].upper()}{promise[1:]}.",
         epilog=f"example: {example}",
     )
-    action.add_argument("--json", action="store_true", help="print one JSON object")
     return action
-
-
-def _tell(args: argparse.Namespace, answer: Answer) -> int:
-    code, facts, lines = answer
-    if args.json:
-        print(json.encode(facts).decode())
-    else:
-        print("\n".join(map(_plain, lines)), file=sys.stderr if "error" in facts else sys.stdout)
-    return code

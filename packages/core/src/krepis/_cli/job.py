@@ -8,7 +8,7 @@ examples:
   krepis job run import_books --resume       go on where a run was stopped or killed
   krepis job run import_books --restart      forget that run, and begin anew
 
-Exit codes: 0 done, 1 the service refused or failed, 2 wrong use, 3 an earlier run of the job is not done.
+The answer is JSON with and without `--json`. Exit code 3: an earlier run of the job is not done.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ import argparse
 import asyncio
 import signal
 import sys
-import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from krepis._cli.parser import nearest
 from krepis._cli.project import app_name, load_app
-from krepis.errors import Invalid, KrepisError, Malformed, Rejection
+from krepis._cli.refused import refused
+from krepis.errors import Invalid, KrepisError, Malformed
+from krepis.verbs import DONE, OPEN, WRONG_USE, Console, Parser
 
 if TYPE_CHECKING:
     from krepis.app import App, Service
     from krepis.jobs import Jobs
     from krepis.jobs._tables import Progress
 
-DONE, NO, WRONG_USE, OPEN = 0, 1, 2, 3
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 PROGRESS_EVERY_S = 1.0
 
@@ -38,8 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the verb's arguments."""
     parser.add_argument("--app", metavar="MODULE:APP", help="the app; krepis.toml of the project names it otherwise")
     verbs = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Anywhere)
-    listed = verbs.add_parser("list", help="list the jobs", epilog="example: krepis job list --json")
-    listed.add_argument("--json", action="store_true", help="print one JSON object")
+    verbs.add_parser("list", help="list the jobs", epilog="example: krepis job list --json")
     run = verbs.add_parser("run", help="run a job", epilog="example: krepis job run import_books since=2026-01-01")
     run.add_argument("name", metavar="NAME", help="the job, as `krepis job list` shows it")
     run.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help="the fields of its command; again for a list")
@@ -49,67 +49,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--key", help="its idempotency key: with the same key it runs once, and answers the same")
     run.add_argument("--resume", action="store_true", help="go on with a long job where it stopped")
     run.add_argument("--restart", action="store_true", help="forget where a long job stopped, and begin anew")
-    run.add_argument("--json", action="store_true", help="print refusals as JSON, too")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, console: Console) -> int:
     """Do it; answers with the exit code."""
-    return perform(args, load_app(app_name(args.app)))
+    return perform(args, console, load_app(app_name(args.app)))
 
 
-def perform(args: argparse.Namespace, app: App) -> int:
+def perform(args: argparse.Namespace, console: Console, app: App) -> int:
     """Do it with the jobs of `app`; answers with the exit code."""
     from krepis.jobs._part import jobs_of
 
     jobs = next(jobs_of(app.parts), None)
     if jobs is None:
-        return _refuse(args, WRONG_USE, f"the app `{app.name}` has no jobs: add `Jobs(name=Command)` to its parts")
+        raise _misused(f"the app `{app.name}` has no jobs", "add `Jobs(name=Command)` to its parts", "no_jobs")
     if args.action == "list":
-        return _list(args, jobs)
+        named = {name: _promise(kind) for name, kind in sorted(jobs.jobs.items())}
+        console.answer(named, [f"{name:<20} {promise}" for name, promise in named.items()])
+        return DONE
     try:
-        return asyncio.run(_run(args, app, jobs))
+        return asyncio.run(_run(args, console, app, jobs))
     except asyncio.CancelledError:
-        return _refuse(args, NO, "stopped; what was not committed has not happened")
+        raise KrepisError("stopped; what was not committed has not happened", code="stopped") from None
 
 
-def _list(args: argparse.Namespace, jobs: Jobs) -> int:
-    from msgspec import json
-
-    named = {name: _promise(kind) for name, kind in sorted(jobs.jobs.items())}
-    if args.json:
-        print(json.encode(named).decode())
-    else:
-        print("\n".join(f"{name:<20} {promise}" for name, promise in named.items()))
-    return DONE
+def _misused(sentence: str, hint: str = "", code: str = "wrong_use") -> KrepisError:
+    return KrepisError(sentence, hint=hint, code=code, exit_code=WRONG_USE)
 
 
 def _promise(kind: type[Any]) -> str:
     return (kind.__doc__ or kind.__name__).strip().partition("\n")[0]
 
 
-async def _run(args: argparse.Namespace, app: App, jobs: Jobs) -> int:
+async def _run(args: argparse.Namespace, console: Console, app: App, jobs: Jobs) -> int:
     if args.name not in jobs.jobs:
-        import difflib
-
-        name: str = args.name
-        near = difflib.get_close_matches(name, list(jobs.jobs), 1)
-        hint = f"did you mean `{near[0]}`?" if near else "`krepis job list` shows them"
-        return _refuse(args, WRONG_USE, f"there is no job `{args.name}`: {hint}")
+        near = nearest(args.name, jobs.jobs)
+        hint = f"did you mean `{near}`?" if near else "`krepis job list` shows them"
+        raise _misused(f"there is no job `{args.name}`", hint, "no_such_job")
     app.check()
     if problem := _misuse(args, app, jobs):
-        return _refuse(args, WRONG_USE, problem)
+        raise _misused(problem)
     message: Any = None
     if not args.resume:
         try:
             message = _message(args, jobs.jobs[args.name])
         except (Invalid, Malformed) as refusal:
-            return _told(args, WRONG_USE, refusal)
+            raise refused(refusal, WRONG_USE) from None
     task = asyncio.current_task()
     with suppress(NotImplementedError):  # where there are no signals, the process just ends
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel if task else _nothing)
     # By hand: what else runs beside a service (schedules, delivery) is the affair of those that serve.
     async with app.start(by_hand=True) as service:
-        return await _started(args, service, jobs, message)
+        return await _started(args, console, service, jobs, message)
 
 
 def _misuse(args: argparse.Namespace, app: App, jobs: Jobs) -> str:
@@ -154,11 +145,11 @@ def _message(args: argparse.Namespace, kind: type[Any]) -> Any:
     return decoder.convert(source)
 
 
-async def _started(args: argparse.Namespace, service: Service, jobs: Jobs, message: Any) -> int:
+async def _started(args: argparse.Namespace, console: Console, service: Service, jobs: Jobs, message: Any) -> int:
     from krepis.jobs import JobInProgress
     from krepis.schema.encode import encode
 
-    tell = _Telling(service, args.name)
+    tell = _Telling(service, console, args.name)
     try:
         if not jobs.is_paged(args.name):
             answer = await jobs.run(
@@ -167,72 +158,35 @@ async def _started(args: argparse.Namespace, service: Service, jobs: Jobs, messa
         elif args.resume:
             answer = await jobs.resume(service, args.name, timeout_s=args.timeout, tell=tell)
             if answer is None:
-                return _refuse(args, NO, f"no run of `{args.name}` is open: there is nothing to resume")
+                raise KrepisError(f"no run of `{args.name}` is open: there is nothing to resume", code="nothing_open")
         else:
             if args.restart:
                 await jobs.forget(service, args.name)
             answer = await jobs.run_pages(
                 service, args.name, message, tenant=args.tenant, timeout_s=args.timeout, tell=tell
             )
-        print(encode(answer).decode())
     except JobInProgress as going:
-        print("go on with --resume, or begin anew with --restart", file=sys.stderr)
-        return _told(args, OPEN, going)
-    except Rejection as refusal:
-        return _told(args, NO, refusal)
-    except KrepisError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a bug: everything is said, and nothing is stored
-        traceback.print_exc()
-        return _refuse(args, NO, f"`{args.name}` failed: {error!r}")
+        raise refused(going, OPEN, hint="go on with `--resume`, or begin anew with `--restart`") from None
+    console.raw(encode(answer).decode())
     return DONE
 
 
 class _Telling:
-    """Progress on standard error, at most once a second."""
+    """Progress on standard error, at most once a second: a line each, since a long job is often started by a machine."""
 
-    def __init__(self, service: Service, name: str) -> None:
+    def __init__(self, service: Service, console: Console, name: str) -> None:
         self._sources = service.sources
+        self._console = console
         self._name = name
         self._next = service.sources.monotonic() + PROGRESS_EVERY_S
 
     def __call__(self, progress: Progress) -> None:
         if self._sources.monotonic() >= self._next:
             self._next = self._sources.monotonic() + PROGRESS_EVERY_S
-            print(f"{self._name}: {progress.pages} pages, {progress.done} done", file=sys.stderr, flush=True)
+            self._console.warn(f"{self._name}: {progress.pages} pages, {progress.done} done")
 
 
-def _told(args: argparse.Namespace, code: int, refusal: Rejection) -> int:
-    """A refusal as doors show it: code, sentence, every failing field."""
-    errors = refusal.errors if isinstance(refusal, Invalid) else ()
-    shown = [{"path": ".".join(map(str, one.path)), "code": one.code, "message": one.message} for one in errors]
-    lines = [f"  {one['path'] or 'message'}: {one['message']} ({one['code']})" for one in shown]
-    facts: dict[str, Any] = {"errors": shown} if shown else {}
-    if refusal.facts:
-        facts["facts"] = refusal.facts
-    return _refuse(args, code, refusal.sentence, code_of=refusal.code, lines=lines, **facts)
-
-
-def _refuse(
-    args: argparse.Namespace,
-    code: int,
-    sentence: str,
-    *,
-    code_of: str = "",
-    lines: list[str] | None = None,
-    **facts: Any,
-) -> int:
-    if args.json:
-        from krepis.schema.encode import encode
-
-        print(encode({"error": sentence, **({"code": code_of} if code_of else {}), **facts}).decode())
-    else:
-        named = f" ({code_of})" if code_of else ""
-        print("\n".join([f"krepis: {sentence}{named}", *(lines or [])]), file=sys.stderr)
-    return code
-
-
-class _Anywhere(argparse.ArgumentParser):
+class _Anywhere(Parser):
     """Takes FIELD=VALUE after options, too; argparse itself reads positional words in one place only."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # pyright: ignore[reportIncompatibleMethodOverride] - it has overloads

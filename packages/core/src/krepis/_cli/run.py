@@ -14,81 +14,87 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from socket import socket
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import asdict
 
 from krepis._cli.project import app_name, load_app
-from krepis._cli.run_settings import run_defaults
-from krepis.errors import KrepisError
+from krepis._cli.run_settings import RunSettings
+from krepis.errors import Invalid, KrepisError, Malformed
 from krepis.port import Store
+from krepis.settings import read_settings
+from krepis.settings.declared import Declared, Setting
+from krepis.settings.shown import sentences
+from krepis.verbs import DONE, Console
 
 if TYPE_CHECKING:
     import uvicorn
 
     from krepis.app import App
 
-PORT = 8000
-GRACEFUL_S = 15
-HEADER_BYTES_MAX = 65_536
-HEADER_SECONDS_MAX = 10
-KEEP_ALIVE_S = 15
-
 _FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+
+_FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "engine": "what serves it",
+        "host": "the address to listen at",
+        "port": "the port, 0 for a free one",
+        "workers": "how many processes serve",
+    }
+)
+LIMITS: Mapping[str, str] = MappingProxyType(
+    {
+        "header_bytes": "how large all headers together may be",
+        "header_seconds": "how long a caller may take to send them",
+        "pipelined": "how many requests of a connection may wait behind the one that is answered",
+        "keep_alive": "how long a connection may be idle between two requests, in seconds",
+        "stall_seconds": "a caller who takes nothing of what is sent for so long is cut",
+        "graceful": "how long what runs may take to end at a stop, in seconds",
+    }
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "app", nargs="?", metavar="MODULE:APP", help="the app; krepis.toml of the project names it otherwise"
     )
-    parser.add_argument("--engine", choices=["standard"], default="standard", help="what serves it (default: standard)")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=PORT, help=f"the port, 0 for a free one (default: {PORT})")
-    parser.add_argument("--workers", type=_workers, default=1, help="how many processes serve (default: 1)")
+    settings = {one.name: one for one in Declared(RunSettings).root.settings()}
+    limits = parser.add_argument_group("limits of the server")
+    for group, flags in ((parser, _FLAGS), (limits, LIMITS)):
+        for name, words in flags.items():
+            one = settings[name]
+            flag = "--" + name.replace("_", "-")
+            shown = f"{words} (default: {one.default})"
+            group.add_argument(flag, type=_reader(one), default=one.default, metavar="X", help=shown)
     parser.add_argument(
         "--reload", action="store_true", help="start again when a source file changes (for development)"
     )
-    limits = parser.add_argument_group("limits of the server")
-    limits.add_argument(
-        "--header-bytes",
-        type=_bounded(1_024, 1_048_576),
-        default=HEADER_BYTES_MAX,
-        metavar="N",
-        help=f"how large all headers together may be (default: {HEADER_BYTES_MAX})",
-    )
-    limits.add_argument(
-        "--header-seconds",
-        type=_bounded(1, 600),
-        default=HEADER_SECONDS_MAX,
-        metavar="S",
-        help=f"how long a caller may take to send them (default: {HEADER_SECONDS_MAX:g})",
-    )
-    limits.add_argument(
-        "--keep-alive",
-        type=_bounded(1, 3_600),
-        default=KEEP_ALIVE_S,
-        metavar="S",
-        help=f"how long a connection may be idle between two requests (default: {KEEP_ALIVE_S})",
-    )
-    limits.add_argument(
-        "--graceful",
-        type=_bounded(0, 3_600),
-        default=GRACEFUL_S,
-        metavar="S",
-        help=f"how long what runs may take to end at a stop (default: {GRACEFUL_S})",
-    )
-
     parser.set_defaults(settings_problem=None)
     try:
-        parser.set_defaults(**run_defaults())
+        parser.set_defaults(**asdict(read_settings(RunSettings)))
     except KrepisError as problem:  # `--help` works also while krepis.toml is wrong
         parser.set_defaults(settings_problem=problem)
 
 
-def main(args: argparse.Namespace) -> int:
+def _reader(setting: Setting) -> Callable[[str], Any]:
+    """Reads a flag as krepis.toml and the environment are read."""
+
+    def read(text: str) -> Any:
+        try:
+            return setting.read_text(text)
+        except (Invalid, Malformed) as refusal:
+            raise argparse.ArgumentTypeError("; ".join(sentences(setting, refusal, text))) from None
+
+    return read
+
+
+def main(args: argparse.Namespace, console: Console) -> int:
     if args.settings_problem is not None:
         raise args.settings_problem
     if args.reload and args.workers != 1:
@@ -99,7 +105,7 @@ def main(args: argparse.Namespace) -> int:
     if app.store is not None:
         # A store that disagrees with the code is told here, in one sentence, and not by each worker.
         asyncio.run(_try(app.store))
-    return _serve(name, app, args)
+    return _serve(name, app, args, console)
 
 
 async def _try(store: Store) -> None:
@@ -121,7 +127,7 @@ def _sockets(app: App) -> str:
     return "krepis._server_socket:GuardedSocket"
 
 
-def _serve(name: str, app: App, args: argparse.Namespace) -> int:
+def _serve(name: str, app: App, args: argparse.Namespace, console: Console) -> int:
     import uvicorn
     from uvicorn.supervisors import ChangeReload, Multiprocess
 
@@ -130,46 +136,34 @@ def _serve(name: str, app: App, args: argparse.Namespace) -> int:
     class Announcing(uvicorn.Server):
         async def startup(self, sockets: list[socket] | None = None) -> None:
             await super().startup(sockets)
-            _announce(name, listener)
+            _announce(console, name, listener)
 
     # Workers and the reloader start new processes, which know this one only by its environment.
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    streams = app.doors.streams
     config = GuardedConfig(
         name,
-        host=args.host,
-        port=args.port,
-        workers=args.workers,
+        RunSettings(**{field: getattr(args, field) for field in RunSettings.__struct_fields__}),
         reload=args.reload,
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        # Who is behind a proxy is for `krepis.limits.TrustedProxies` to say, which nobody trusts by default.
-        proxy_headers=False,
-        header_bytes_max=args.header_bytes,
-        header_s_max=args.header_seconds,
-        timeout_keep_alive=args.keep_alive,
-        timeout_graceful_shutdown=args.graceful,
         ws=_sockets(app),
-        ws_max_size=app.doors.streams.frame_bytes_max,
-        ws_ping_interval=app.doors.streams.ping_s,
-        ws_ping_timeout=app.doors.streams.ping_s,
-        ws_per_message_deflate=False,
+        ws_max_size=streams.frame_bytes_max,
+        ws_ping_interval=streams.ping_s,
+        ws_ping_timeout=streams.ping_s,
     )
     listener = _listen(config)
     # uvicorn hands a signal on after its graceful stop; a stop that was asked for is no failure.
     signal.signal(signal.SIGTERM, _ignore)
     with suppress(KeyboardInterrupt):
         if args.reload:
-            _announce(name, listener)
+            _announce(console, name, listener)
             ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
         elif args.workers > 1:
-            _announce(name, listener)
+            _announce(console, name, listener)
             with _shared_figures():
                 Multiprocess(config, sockets=[listener]).run()
         else:
             Announcing(config).run(sockets=[listener])
-    return 0
+    return DONE
 
 
 @contextmanager
@@ -196,28 +190,9 @@ def _listen(config: uvicorn.Config) -> socket:
         ) from None
 
 
-def _announce(name: str, listener: socket) -> None:
+def _announce(console: Console, name: str, listener: socket) -> None:
+    if console.quiet:
+        return
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"{name} serves at http://{shown}:{port} (Ctrl-C stops it)", file=sys.stderr, flush=True)
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a port (0 to 65535)")
-    return int(text)
-
-
-def _bounded(low: int, high: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or len(text) > 9 or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"`{text}` is not a whole number from {low} to {high}")
-        return int(text)
-
-    return number
-
-
-def _workers(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a number of workers (1 to 256)")
-    return int(text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from krepis.accounts.ports import (
     ApiKey,
+    ApiKeyNameTooLong,
     ApiKeys,
     Grant,
     Grants,
@@ -42,6 +43,7 @@ __all__ = (
     "AccountSettings",
     "Accounts",
     "ApiKey",
+    "ApiKeyNameTooLong",
     "ApiKeys",
     "Grant",
     "Grants",

@@ -35,7 +35,7 @@ from krepis.beside import beside
 from krepis.context import Context, Sources
 from krepis.errors import KrepisError
 from krepis.part import Part, Render, Run
-from krepis.port import Store, extends
+from krepis.port import Store
 from krepis.sql import Sql, missing_tables
 from krepis.wiring import Binding, bind
 
@@ -64,6 +64,7 @@ class Accounts(Part):
         self.passwords: Argon2Passwords | None = None
         """The one of the started app, which counts the hashes that it computes."""
         self._store: Store | None = None
+        self._graph: Graph | None = None
         self._grants = grants
         self._bindings = tuple(self._made_bindings())
 
@@ -80,10 +81,12 @@ class Accounts(Part):
         if self._store not in (None, store):
             yield KrepisError("one `Accounts` stands in two apps", hint="make one for each app")
         self._store = store
+        self._graph = graph
         yield from missing_tables(store, TABLES, "the accounts")
 
     def around(self, handler: Handler, proceed: Run) -> Run:
-        if not any(extends(port, WritableSessions) for _, port in handler.ports):
+        assert self._graph is not None, "an app checks its parts before it starts"
+        if not self._graph.reaches(handler, WritableSessions):
             return proceed
 
         async def ending_what_was_stolen(ctx: Context, message: Any, render: Render) -> Any:
@@ -96,7 +99,10 @@ class Accounts(Part):
 
         return ending_what_was_stolen
 
-    def running(self, service: Service) -> AbstractAsyncContextManager[Any]:
+    def running(self, service: Service) -> AbstractAsyncContextManager[Any] | None:
+        if service.by_hand:
+            return None
+
         @asynccontextmanager
         async def running() -> AsyncGenerator[None]:
             async with beside(self._sweep_now_and_then(service)):

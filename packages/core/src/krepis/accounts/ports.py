@@ -82,6 +82,13 @@ class TooManyApiKeys(Rejection):
     message = "there are {api_keys_max} keys already; revoke one first"
 
 
+class ApiKeyNameTooLong(Rejection):
+    """The name of an API key is longer than any that is taken (HTTP 422)."""
+
+    kind = "invalid"
+    message = "the name of a key has at most {characters_max} characters"
+
+
 class Grant(Struct, frozen=True):
     """What a subject has: its roles and permissions, and the tenant that it belongs to."""
 
@@ -142,10 +149,11 @@ class NewApiKey(Value):
 
 
 class Redeemed(Value):
-    """What a single-use token was made for."""
+    """What a single-use token was made for. `tenant` is the one of the context that it was made in."""
 
     subject: str
     payload: Mapping[str, Any]
+    tenant: str | None = None
 
 
 class Grants(ReadPort, Protocol):
@@ -241,7 +249,10 @@ class WritableApiKeys(ApiKeys, WritePort, Protocol):
         permissions: frozenset[str] = frozenset(),
         expires_at: datetime | None = None,
     ) -> NewApiKey:
-        """A key of the caller, with at most what the caller has. Raises `MoreThanOwner`, `TooManyApiKeys`."""
+        """A key of the caller, with at most what the caller has; one made with a key ends no later than that one.
+
+        Raises `MoreThanOwner`, `TooManyApiKeys`, `ApiKeyNameTooLong`.
+        """
         ...
 
     async def revoke(self, ctx: Context, owner: str, id: UUID) -> bool:
@@ -263,11 +274,13 @@ class SingleUseTokens(WritePort, Protocol):
         ...
 
     async def find(self, ctx: Context, purpose: str, token: Secret) -> Redeemed:
-        """What it was made for, without spending it: before work that costs much. Raises `NoSuchToken`."""
+        """What it was made for, without spending it: before work that costs much. Raises `NoSuchToken`, also for a
+        token of another tenant than that of `ctx`; a context without a tenant may find any.
+        """
         ...
 
     async def redeem(self, ctx: Context, purpose: str, token: Secret) -> Redeemed:
-        """What it was made for. It is spent when the command commits. Raises `NoSuchToken`."""
+        """What it was made for. It is spent when the command commits. Raises `NoSuchToken` as `find` does."""
         ...
 
     async def withdraw(self, ctx: Context, purpose: str, subject: str) -> int:

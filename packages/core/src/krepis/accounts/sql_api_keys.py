@@ -10,12 +10,22 @@ from msgspec import Struct
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from krepis.access import NotSignedIn
-from krepis.accounts.ports import ApiKey, MoreThanOwner, NewApiKey, TooManyApiKeys, WritableApiKeys
+from krepis.accounts.ports import (
+    ApiKey,
+    ApiKeyNameTooLong,
+    MoreThanOwner,
+    NewApiKey,
+    TooManyApiKeys,
+    WritableApiKeys,
+)
 from krepis.accounts.settings import AccountSettings
-from krepis.accounts.tables import api_keys
+from krepis.accounts.tables import NAME_CHARACTERS_MAX, api_keys
 from krepis.accounts.tokens import Recent, digest_of, to_text
-from krepis.context import Context
+from krepis.context import Actor, Context
 from krepis.sql import Sql, statement
+
+API_KEY = "api_key:"
+"""What `Actor.credential` begins with for a caller with a key; the key's id follows."""
 
 _PREFIX_BYTES = 6
 _SECRET_BYTES = 32
@@ -68,6 +78,7 @@ OF = statement(
     .order_by(_columns.created_at.desc(), _columns.id.desc()),
     into=ApiKey,
 )
+FIND_ID = statement(select(api_keys).where(_columns.id == bindparam("key")), into=ApiKeyRow)
 COUNT = statement(select(func.count()).select_from(api_keys).where(*_good), into=int)
 REVOKE = statement(
     update(api_keys)
@@ -112,8 +123,12 @@ class SqlApiKeys(WritableApiKeys):
         if owner is None:
             raise NotSignedIn
         more = sorted((roles - owner.roles) | (permissions - owner.permissions))
+        if await self._outlives(owner, expires_at):
+            more.append("a later end")
         if more:
             raise MoreThanOwner(more=", ".join(more))
+        if len(name) > NAME_CHARACTERS_MAX:
+            raise ApiKeyNameTooLong(characters_max=NAME_CHARACTERS_MAX)
         count = await self._sql.one(COUNT, whose=owner.id, of_tenant=ctx.tenant, now=ctx.now())
         if count >= self._settings.api_keys_max:
             raise TooManyApiKeys(api_keys_max=self._settings.api_keys_max)
@@ -135,7 +150,8 @@ class SqlApiKeys(WritableApiKeys):
             used_at=None,
             revoked_at=None,
         )
-        return NewApiKey(key=f"{prefix}_{to_text(secret)}", id=id, prefix=prefix)
+        key = ctx.origin.issue(f"{prefix}_{to_text(secret)}")
+        return NewApiKey(key=key, id=id, prefix=prefix)
 
     async def revoke(self, ctx: Context, owner: str, id: UUID) -> bool:
         now = ctx.now()
@@ -144,6 +160,14 @@ class SqlApiKeys(WritableApiKeys):
     async def revoke_all(self, ctx: Context, owner: str) -> int:
         now = ctx.now()
         return self._gone(await self._sql.all(REVOKE_ALL, whose=owner, of_tenant=ctx.tenant, now=now, at=now))
+
+    async def _outlives(self, owner: Actor, expires_at: datetime | None) -> bool:
+        """Whether a key would be good for longer than the key that makes it: a leaked one must not prolong itself."""
+        if not owner.credential.startswith(API_KEY):
+            return False
+        own = await self._sql.first(FIND_ID, key=UUID(owner.credential.removeprefix(API_KEY)))
+        end = None if own is None else own.expires_at
+        return end is not None and (expires_at is None or expires_at > end)
 
     def _gone(self, prefixes: list[str]) -> int:
         for prefix in prefixes:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from krepis.accounts import sql_api_keys, sql_sessions
 from krepis.accounts.ports import Grant, Grants
 from krepis.accounts.settings import AccountSettings
-from krepis.accounts.sql_api_keys import ApiKeyRow, parsed
+from krepis.accounts.sql_api_keys import API_KEY, ApiKeyRow, parsed
 from krepis.accounts.sql_sessions import SessionRow
 from krepis.accounts.tokens import AccessTokens, Recent
 from krepis.context import Actor, Context
@@ -23,7 +23,6 @@ from krepis.sql import Sql
 T = TypeVar("T")
 
 SESSION = "session:"
-API_KEY = "api_key:"
 USES_MAX = 10_000
 """Uses of API keys that wait to be noted; beyond, they are not."""
 

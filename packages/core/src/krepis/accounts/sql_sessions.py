@@ -154,7 +154,7 @@ class SqlSessions(WritableSessions):
             expires_at=self._end_of(now, now),
             revoked_at=None,
         )
-        return self._made(grant, session, session.bytes + family + secret, now)
+        return self._made(ctx, grant, session, session.bytes + family + secret)
 
     async def refresh(self, ctx: Context, refresh_token: Secret) -> SessionTokens:
         raw = from_text(refresh_token.reveal(), REFRESH_BYTES)
@@ -188,7 +188,7 @@ class SqlSessions(WritableSessions):
         if not rotated:  # another process was faster with the same token
             raise RefreshTokenReused(session)
         self._known.forget(session)
-        return self._made(grant, session, raw[: _ID_BYTES + _FAMILY_BYTES] + secret, now)
+        return self._made(ctx, grant, session, raw[: _ID_BYTES + _FAMILY_BYTES] + secret)
 
     async def close(self, ctx: Context, session: UUID) -> bool:
         self._known.forget(session)
@@ -219,9 +219,10 @@ class SqlSessions(WritableSessions):
         idle, whole = timedelta(seconds=self._settings.idle_s), timedelta(seconds=self._settings.session_s)
         return min(now + idle, created_at + whole)
 
-    def _made(self, grant: Grant, session: UUID, refresh: bytes, now: datetime) -> SessionTokens:
+    def _made(self, ctx: Context, grant: Grant, session: UUID, refresh: bytes) -> SessionTokens:
+        issue = ctx.origin.issue
         return SessionTokens(
-            access_token=self._tokens.sign(grant, session, now),
-            refresh_token=to_text(refresh),
+            access_token=issue(self._tokens.sign(grant, session, ctx.now())),
+            refresh_token=issue(to_text(refresh)),
             expires_in=int(self._settings.access_s),
         )

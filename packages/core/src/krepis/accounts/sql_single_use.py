@@ -25,11 +25,12 @@ _good = (
     _columns.purpose == bindparam("purpose"),
     _columns.expires_at > bindparam("now"),
 )
-FIND = statement(select(_columns.subject, _columns.payload).where(*_good), into=Redeemed)
-REDEEM = statement(
-    delete(single_use_tokens).where(*_good).returning(_columns.subject, _columns.payload),
-    into=Redeemed,
-)
+_told = (_columns.subject, _columns.payload, _columns.tenant)
+_of_tenant = _columns.tenant == bindparam("of_tenant")
+FIND = statement(select(*_told).where(*_good), into=Redeemed)
+FIND_OF = statement(select(*_told).where(*_good, _of_tenant), into=Redeemed)
+REDEEM = statement(delete(single_use_tokens).where(*_good).returning(*_told), into=Redeemed)
+REDEEM_OF = statement(delete(single_use_tokens).where(*_good, _of_tenant).returning(*_told), into=Redeemed)
 WITHDRAW = statement(
     delete(single_use_tokens).where(
         _columns.subject == bindparam("subject"),
@@ -67,22 +68,34 @@ class SqlSingleUseTokens(SingleUseTokens):
             created_at=ctx.now(),
             expires_at=ctx.now() + timedelta(seconds=lifetime_s),
         )
-        return to_text(secret)
+        return ctx.origin.issue(to_text(secret))
 
     async def find(self, ctx: Context, purpose: str, token: Secret) -> Redeemed:
-        return await self._with(FIND, ctx, purpose, token)
+        return await self._with(FIND, FIND_OF, ctx, purpose, token)
 
     async def redeem(self, ctx: Context, purpose: str, token: Secret) -> Redeemed:
-        return await self._with(REDEEM, ctx, purpose, token)
+        return await self._with(REDEEM, REDEEM_OF, ctx, purpose, token)
 
     async def withdraw(self, ctx: Context, purpose: str, subject: str) -> int:
         return await self._sql.run(WITHDRAW, purpose=purpose, subject=subject, tenant=ctx.tenant)
 
-    async def _with(self, statement: Statement[Redeemed], ctx: Context, purpose: str, token: Secret) -> Redeemed:
+    async def _with(
+        self,
+        any_tenants: Statement[Redeemed],
+        one_tenants: Statement[Redeemed],
+        ctx: Context,
+        purpose: str,
+        token: Secret,
+    ) -> Redeemed:
         secret = from_text(token.reveal(), _SECRET_BYTES)
         if secret is None:
             raise NoSuchToken
-        redeemed = await self._sql.first(statement, digest=digest_of(secret), purpose=purpose, now=ctx.now())
+        given = {"digest": digest_of(secret), "purpose": purpose, "now": ctx.now()}
+        # Whoever takes an invitation mostly has no name yet, and so no tenant; whoever has one stays in it.
+        if ctx.tenant is None:
+            redeemed = await self._sql.first(any_tenants, **given)
+        else:
+            redeemed = await self._sql.first(one_tenants, **given, of_tenant=ctx.tenant)
         if redeemed is None:
             raise NoSuchToken
         return redeemed

@@ -8,6 +8,8 @@ from krepis.sql import Instant, Json
 
 SUBJECT_CHARACTERS_MAX = 255
 DIGEST_CHARACTERS = 64
+NAME_CHARACTERS_MAX = 200
+"""Of the name of an API key."""
 
 _metadata = MetaData()
 
@@ -37,7 +39,7 @@ api_keys = Table(
     Column("id", Uuid(), primary_key=True),
     Column("prefix", String(32), nullable=False, unique=True),
     Column("digest", String(DIGEST_CHARACTERS), nullable=False),
-    Column("name", String(200), nullable=False),
+    Column("name", String(NAME_CHARACTERS_MAX), nullable=False),
     Column("owner", String(SUBJECT_CHARACTERS_MAX), nullable=False),
     Column("tenant", String(SUBJECT_CHARACTERS_MAX)),
     Column("roles", Json(frozenset[str]), nullable=False),

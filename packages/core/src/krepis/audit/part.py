@@ -85,7 +85,14 @@ class Audit(Part):
         assert isinstance(database, Database), "`check` has refused an app without one"
         self._sequencer = Sequencer(database, service.sources, self.hashing)
         self._store = database
-        return self._sequencer.running()
+        return self._sequencer.running_by_hand() if service.by_hand else self._sequencer.running()
+
+    async def settle(self, service: Service) -> tuple[int, list[BaseException]]:
+        assert self._sequencer is not None, "only a service that runs is settled"
+        try:
+            return await self._sequencer.move_all(), []
+        except Exception as error:  # noqa: BLE001 - whoever asks is told
+            return 0, [error]
 
     async def ready(self) -> str | None:
         """Why the chain can't go on."""

@@ -69,6 +69,25 @@ class Sequencer:
             with suppress(Exception):  # what is left is moved by whoever runs next
                 await self.move()
 
+    @asynccontextmanager
+    async def running_by_hand(self) -> AsyncGenerator[None]:
+        """Nothing until the block ends; then, if there was a command, what waits is moved: where there are jobs alone,
+        nobody else does it.
+        """
+        try:
+            yield
+        finally:
+            if self._woken.is_set():
+                with suppress(Exception):  # what is left is moved by whoever runs next
+                    await self.move_all()
+
+    async def move_all(self) -> int:
+        """Move what waits, batch by batch, unless another process is at it; answers with how many entries."""
+        count = 0
+        while moved := await self.move():
+            count += moved
+        return count
+
     async def move(self) -> int | None:
         """Move one batch; answers with how many entries, or `None` while another process is at it."""
         ctx = root(self._sources, actor=SYSTEM, timeout=BATCH_TIMEOUT_S, intents=("audit",))

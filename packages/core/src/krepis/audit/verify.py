@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC
 from typing import Any, cast
 
@@ -33,7 +33,7 @@ async def verify(database: Database, ctx: Context, hashing: Hashing, anchors: Se
     """Check every row, the head, and that the chain still goes through each of `anchors`."""
 
     async def work(sql: Sql) -> Verdict:
-        return await _Walk(sql, hashing, {anchor.number: anchor.hash for anchor in anchors}).verdict()
+        return await _Walk(sql, hashing, anchors).verdict()
 
     return await database.transact(ctx, "read", work)
 
@@ -47,10 +47,13 @@ async def rows(sql: Sql, after: int = _FIRST) -> AsyncIterator[Row]:
 
 
 class _Walk:
-    def __init__(self, sql: Sql, hashing: Hashing, anchors: Mapping[int, str]) -> None:
+    def __init__(self, sql: Sql, hashing: Hashing, anchors: Sequence[Anchor]) -> None:
         self._sql = sql
         self._hashing = hashing
-        self._anchors = anchors
+        # Of two anchors of one number that differ, one fits no chain.
+        self._anchors: dict[int, set[str]] = {}
+        for anchor in anchors:
+            self._anchors.setdefault(anchor.number, set()).add(anchor.hash)
         self._count = 0
         self._end = Head(0, GENESIS)
 
@@ -67,8 +70,7 @@ class _Walk:
                 return broken
             self._count += 1
             self._end = Head(row.number, row.hash)
-            anchor = self._anchors.get(row.number)
-            if anchor is not None and anchor != row.hash:
+            if self._anchors.get(row.number, {row.hash}) != {row.hash}:
                 return Break(
                     row.number, "changed", f"up to {row.number} it is not the chain that the anchor was taken of"
                 )

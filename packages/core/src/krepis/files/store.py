@@ -81,9 +81,10 @@ class FileStore(Part):
         return FileDesk(self._blobs, self._files(), self._loose_time, store, service.sources, Inspector())
 
     def running(self, service: Service) -> AbstractAsyncContextManager[Any] | None:
+        if service.by_hand:
+            return None
         desk = service.files
         assert desk is not None, "this part has made it"
-
         return beside(self._sweeping(service, desk))
 
     async def _sweeping(self, service: Service, desk: FileDesk) -> None:

@@ -26,8 +26,9 @@ DISCARD_S = 2.0
 DISCARDED_BYTES_MAX = 16_777_216
 SPARED_BYTES_MAX = 65_536
 SPARED_S = 0.1
-CLOSE_STREAMS = "krepis.close_streams"
-"""The key in the state of ASGI's lifespan: what a server calls when it begins to stop, so that streams end."""
+SERVICE = "krepis.service"
+"""The key in the state of ASGI's lifespan under which a server that is ours finds the started service: it writes its log
+lines as the service does, and tells streams of a stop before ASGI would."""
 
 _BODILESS = frozenset(("GET", "HEAD"))
 
@@ -63,8 +64,7 @@ class AsgiEngine:
                 try:
                     service = await self._start()
                     if "state" in scope:
-                        # A server that is ours tells streams of its stop; ASGI tells apps when all answers have ended.
-                        scope["state"][CLOSE_STREAMS] = service.streams.close
+                        scope["state"][SERVICE] = service
                 except Exception as error:  # noqa: BLE001 - whatever stops the start is told to the server
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return

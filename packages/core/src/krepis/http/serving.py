@@ -79,6 +79,8 @@ class OpenDoors:
                 self._router.add("HEAD", door.pattern, live)
         self._sockets = open_sockets(table, service, self._problems, self._shared)
         self._surround: Callable[[Start], Start] = lambda start: surrounded(service, None, start)
+        # One for each reason and, of 405, for each set of methods that some path has.
+        self._closed_ones: dict[tuple[Why, str], Target] = {}
         own = [(pattern, Page(service, self._problems, page).start) for pattern, page in _pages(table)]
         more = [page for part in service.app.parts for page in part.pages(service)]
         for pattern, start in (*own, *more):
@@ -135,7 +137,12 @@ class OpenDoors:
         return _Bodiless(self._service, self._problems).refuse(facts, refusal)
 
     def _closed(self, why: Why, methods: Mapping[str, object] = MappingProxyType({})) -> Target:
-        return Target(self._surround(Closed(self._service, self._problems, why, methods).start))
+        allowed = ", ".join(sorted({*methods, "OPTIONS"})) if methods else ""
+        target = self._closed_ones.get((why, allowed))
+        if target is None:
+            closed = Closed(self._service, self._problems, why, allowed)
+            target = self._closed_ones[why, allowed] = Target(self._surround(closed.start))
+        return target
 
 
 class Target:
@@ -255,7 +262,8 @@ class OpenDoor(Target):
                 stream = facts.stream
                 if stream is not None:
                     try:
-                        facts.body = await Within(stream.whole(self._bytes_max), sources, ctx.deadline)
+                        until = facts.started + self._timeout_s
+                        facts.body = await Within(stream.whole(self._bytes_max), sources, until)
                     except DeadlinePassed:
                         raise SlowBody from None
                 elif len(facts.body) > self._bytes_max:
@@ -402,11 +410,11 @@ class Closed(_Bodiless):
         service: Service,
         problems: Problems,
         why: Why,
-        methods: Mapping[str, object],
+        allowed: str,
     ) -> None:
         super().__init__(service, problems)
         self._why = why
-        self._allowed = ", ".join(sorted({*methods, "OPTIONS"}))
+        self._allowed = allowed
 
     async def start(self, facts: Facts) -> Answer:
         if self._why == "slash":

@@ -16,15 +16,19 @@ After the IETF draft "The Idempotency-Key HTTP Header Field" (draft-ietf-httpapi
 - A command that calls out (phased) has no transaction while it does: two of its calls at the same time may both call
   out, with the same key for the same call (`krepis.plan`), and one of them is stored.
 - Neither key nor message is stored, only digests of them. Answers are stored as they are, for `keep_s` at least.
+- No secret is stored: of an answer that holds one (a `Secret`, a text under a name like `token`, whatever
+  `krepis.accounts` has made for the caller) is kept only that it was given. A repeated call then does nothing and
+  hears 409 `answer_not_kept`.
 """
 
-from krepis.idempotency._answers import AnswerOutdated
+from krepis.idempotency._answers import AnswerNotKept, AnswerOutdated
 from krepis.idempotency._calls import BadIdempotencyKey, IdempotencyKeyReused
 from krepis.idempotency._part import Idempotency, IdempotencyKeyRequired
 from krepis.idempotency._tables import TABLES
 
 __all__ = (
     "TABLES",
+    "AnswerNotKept",
     "AnswerOutdated",
     "BadIdempotencyKey",
     "Idempotency",

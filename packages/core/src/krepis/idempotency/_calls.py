@@ -51,10 +51,9 @@ class Call:
         self.replayed = False
 
     def again(self, answers: Answers, kept: Kept) -> Any:
-        """The first answer. Raises `IdempotencyKeyReused` or `AnswerOutdated`."""
+        """The first answer. Raises `IdempotencyKeyReused`, `AnswerNotKept` or `AnswerOutdated`."""
         if not hmac.compare_digest(kept.digest, self.digest):
             raise IdempotencyKeyReused
-        assert kept.answer is not None, "a committed key has an answer"
         answer = answers.read(kept.answer)
         self.replayed = True
         return answer
@@ -70,7 +69,9 @@ async def once(call: Call, answers: Answers, ctx: Context, sql: Sql, handle: Han
     if not await sql.run(STORE, **call.stored(ctx, None)):
         return call.again(answers, await sql.one(FIND, id=call.id))
     answer = await handle()
-    await sql.run(FINISH, key=call.id, answer=answers.text(answer))
+    text = answers.text(ctx, answer)
+    if text is not None:
+        await sql.run(FINISH, key=call.id, answer=text)
     return answer
 
 
@@ -82,7 +83,7 @@ async def once_phased(call: Call, answers: Answers, ctx: Context, sql: Sql, hand
     if kept is not None:
         return call.again(answers, kept)
     answer = await handle()
-    if not await sql.run(STORE, **call.stored(ctx, answers.text(answer))):
+    if not await sql.run(STORE, **call.stored(ctx, answers.text(ctx, answer))):
         raise Again
     return answer
 

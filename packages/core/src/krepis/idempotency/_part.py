@@ -12,7 +12,7 @@ from krepis.beside import beside
 from krepis.context import Context
 from krepis.errors import KrepisError, Malformed, Rejection
 from krepis.http.facts import Answer
-from krepis.idempotency._answers import Answers, unreadable
+from krepis.idempotency._answers import AnswerNotKept, AnswerOutdated, Answers, tells_secrets, unreadable
 from krepis.idempotency._calls import (
     KEY_CHARACTERS_MAX,
     BadIdempotencyKey,
@@ -53,7 +53,8 @@ class Idempotency(Part):
     """Gives the first answer again to whoever sends a command again with the same key.
 
     - `required`: commands that are refused without a key. Schedules and jobs (`SYSTEM`) need none.
-    - `without`: commands for which a key means nothing, since their answers must not be stored (tokens) or can't be.
+    - `unkept`: commands whose answers are not kept, beside those that hold a secret. A repeated call is refused.
+    - `kept`: commands whose answers are kept although a field of theirs is named like a secret's.
     - `keep_s`: how long an answer is kept, at least; `clean_every_s`, `clean_rows_max`: how often older ones are removed,
       and how many in one transaction.
     - `answer_bytes_max`: the largest answer that is stored; a command whose answer is larger fails, and is undone.
@@ -64,7 +65,8 @@ class Idempotency(Part):
         self,
         *,
         required: Sequence[type[Any]] = (),
-        without: Sequence[type[Any]] = (),
+        unkept: Sequence[type[Any]] = (),
+        kept: Sequence[type[Any]] = (),
         keep_s: float = KEEP_S,
         answer_bytes_max: int = ANSWER_BYTES_MAX,
         anonymous_key_min: int = ANONYMOUS_KEY_CHARACTERS_MIN,
@@ -72,7 +74,10 @@ class Idempotency(Part):
         clean_rows_max: int = CLEAN_ROWS_MAX,
     ) -> None:
         self._required = tuple(required)
-        self._without = tuple(without)
+        self._unkept = frozenset(unkept)
+        self._kept = frozenset(kept)
+        # Commands whose answers are not kept; known when the app has been checked.
+        self._untold: frozenset[type[Any]] = frozenset()
         self._keep = timedelta(seconds=keep_s)
         self._answer_bytes_max = answer_bytes_max
         self._anonymous_key_min = anonymous_key_min
@@ -88,23 +93,27 @@ class Idempotency(Part):
     def check(self, graph: Graph, store: Store | None) -> Iterable[KrepisError]:
         self._store = store
         yield from missing_tables(store, TABLES, "idempotency")
-        for message in (*self._required, *self._without):
+        for message in (*self._required, *self._unkept, *self._kept):
             handler = graph.handlers.get(message)
             if handler is None or handler.kind != "command":
                 yield KrepisError(
                     f"Idempotency names `{message.__name__}`, which is no command of the app", hint="take it out"
                 )
-        for message in self._required:
-            if message in self._without:
+            elif message in self._kept and (message in self._unkept or tells_secrets(handler, by_name=False)):
                 yield KrepisError(
-                    f"Idempotency both requires a key for `{message.__name__}` and ignores it", hint="choose one"
+                    f"Idempotency is to keep the answers of `{message.__name__}`, and must not",
+                    hint="take it out of `kept`: a `Secret` is never stored, and what is `unkept` isn't either",
                 )
-        for handler in graph.handlers.values():
-            if self._keys(handler) and (problem := unreadable(handler)):
+        commands = [handler for handler in graph.handlers.values() if handler.kind == "command"]
+        self._untold = self._unkept | {
+            one.message for one in commands if tells_secrets(one, by_name=one.message not in self._kept)
+        }
+        for handler in commands:
+            if handler.message not in self._untold and (problem := unreadable(handler)):
                 yield problem
 
     def around(self, handler: Handler, proceed: Run) -> Run:
-        if not self._keys(handler):
+        if handler.kind != "command":
             return proceed
         required = handler.message in self._required
 
@@ -118,10 +127,10 @@ class Idempotency(Part):
         return around
 
     def inside(self, handler: Handler, proceed: Invoke) -> Invoke:
-        if not self._keys(handler):
+        if handler.kind != "command":
             return proceed
         calls = self._calls
-        answers = Answers(handler, self._answer_bytes_max)
+        answers = Answers(handler, self._answer_bytes_max, keeps=handler.message not in self._untold)
 
         def inside(ctx: Context, message: Any, unit: Any) -> Any:
             call = calls.get(id(ctx.origin))
@@ -133,11 +142,12 @@ class Idempotency(Part):
         return inside
 
     def refusals(self, door: CompiledDoor) -> Iterable[type[Rejection]]:
-        if door.method == "GET" or any(door.message == one.__name__ for one in self._without):
+        if door.method == "GET":
             return ()
         required = any(door.message == one.__name__ for one in self._required)
+        untold = any(door.message == one.__name__ for one in self._untold)
         wanted = (IdempotencyKeyRequired,) if required else ()
-        return (BadIdempotencyKey, IdempotencyKeyReused, *wanted)
+        return (BadIdempotencyKey, IdempotencyKeyReused, *wanted, AnswerNotKept if untold else AnswerOutdated)
 
     def running(self, service: Service) -> AbstractAsyncContextManager[Any] | None:
         return None if service.by_hand else beside(self._clean_on(service))
@@ -154,9 +164,6 @@ class Idempotency(Part):
             if batch < self._clean_rows_max:
                 return removed
             await asyncio.sleep(0)  # others are waiting, too
-
-    def _keys(self, handler: Handler) -> bool:
-        return handler.kind == "command" and handler.message not in self._without
 
     async def _called(self, ctx: Context, message: Any, render: Render, proceed: Run) -> Any:
         key = self._key(ctx)

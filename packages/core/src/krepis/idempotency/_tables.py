@@ -25,7 +25,7 @@ TABLES = (keys,)
 
 
 class Kept(Struct, frozen=True):
-    """What is stored under a key. `answer` is JSON; it is missing only inside the transaction that is at work."""
+    """What is stored under a key. `answer` is JSON; it is missing when it held a secret."""
 
     digest: str
     answer: str | None

@@ -16,14 +16,13 @@ from krepis.outbox.feed import SqlFeed
 from krepis.outbox.housekeeping import bury_orphans, forget
 from krepis.outbox.kinds import Kinds
 from krepis.outbox.lane import Delivery, Lane
-from krepis.outbox.ledger import Beat, Ledger
+from krepis.outbox.ledger import Beat, Ledger, taken_from
 from krepis.outbox.limits import Limits
-from krepis.outbox.sequencer import Sequencer
+from krepis.outbox.sequencer import Numbered, Sequencer
 from krepis.outbox.wakes import hear
 from krepis.sql import Database
 
 STUMBLE_PAUSE_MAX_S = 2.0
-CANCEL_PAUSE_S = 0.1
 _WORKER_BITS = 62
 _BEATS_PER_LEASE = 4
 
@@ -80,17 +79,33 @@ class Courier:
         """Events may have been stored."""
         self._stored.set()
 
-    async def number(self) -> None:
-        """Give positions to everything that is stored now."""
+    async def number(self, *, begin: bool = False) -> None:
+        """Give positions to everything that is stored now; `begin` to deliver it where there is a place."""
         more = True
         while more:
-            numbered = await self._sequencer.number()
+            numbered = await (self._number_and_begin() if begin else self._sequencer.number())
             self._feed.told(numbered.last)
-            for reaction in numbered.reactions:
-                if (lane := self._by_reaction.get(reaction)) is not None:
+            for one in numbered.made:
+                if one.reaction is not None and not one.mine and (lane := self._by_reaction.get(one.reaction)):
                     lane.wanted.set()
             more = numbered.more
             await asyncio.sleep(0)
+
+    async def _number_and_begin(self) -> Numbered:
+        """A delivery that is made and taken in one transaction needs no looking for."""
+        async with self.ledger.taking() as alive:
+            places = {lane.reaction: count for lane in self.lanes if (count := lane.promise())}
+            try:
+                numbered = await self._sequencer.number(places, alive)
+                for reaction in tuple(places):
+                    mine = [taken_from(one) for one in numbered.made if one.mine and one.reaction == reaction]
+                    await self._by_reaction[reaction].keep(mine)
+                    del places[reaction]
+            except BaseException:
+                for reaction in places:
+                    await self._by_reaction[reaction].keep(None)
+                raise
+        return numbered
 
     async def step(self) -> tuple[int, list[BaseException]]:
         """Deliver what is due now, lane after lane; for tests. Answers with how many, and what they raised."""
@@ -112,9 +127,11 @@ class Courier:
             await self._stored.wait()
             self._stored.clear()
             try:
-                await self.number()
+                await self.number(begin=True)
             except Exception:
                 self._stored.set()
+                for lane in self.lanes:  # it may have been committed
+                    lane.wanted.set()
                 raise
 
     async def _hear(self) -> None:

@@ -12,7 +12,7 @@ In memory are the deliveries that run, and one page of positions; the backlog st
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from msgspec import Struct
@@ -71,6 +71,9 @@ class Lane:
         self._cursor = 0
         self._swept: int | None = None
         self._taking = False
+        self._asked = 0
+        self._promised = 0
+        self._behind = False
         self._doubtful = False
 
     def sweep(self) -> None:
@@ -91,12 +94,14 @@ class Lane:
         while True:
             await self.wanted.wait()
             self.wanted.clear()
+            if self._doubtful and self._promised:
+                continue  # what was promised may be taken already, and is not known here; `keep` rings again
             if self._doubtful:
+                self._doubtful = False  # what is doubted from here on is given back by the next turn
                 await self._ledger.give_back(self.reaction, [one.taken.position for one in self.running.values()])
-                self._doubtful = False
                 self._swept = 0
-            while len(self.running) < self._limits.running_max:
-                deliveries = await self.take(self._limits.running_max - len(self.running))
+            while self._places > 0:
+                deliveries = await self.take(self._places)
                 for delivery in deliveries:
                     self._begin(delivery)
                 if not deliveries:
@@ -105,7 +110,39 @@ class Lane:
     @property
     def busy(self) -> bool:
         """Whether this process has deliveries of this lane, or is about to."""
-        return self._taking or bool(self.running)
+        return self._taking or bool(self._promised) or bool(self.running)
+
+    def promise(self) -> int:
+        """How many new deliveries this lane has a place for; the places are kept until `keep`.
+
+        None while older ones may be waiting, else those would be overtaken for as long as there are new ones.
+        """
+        assert not self._promised, "one sequencer in a process"
+        if not (self._behind or self._doubtful):
+            self._promised = max(self._places, 0)
+        return self._promised
+
+    async def keep(self, taken: Sequence[tuple[Taken, Stored]] | None) -> None:
+        """What came of a promise: these were taken. `None` when that is unknown."""
+        try:
+            if taken is None:
+                self._doubtful = True
+                return
+            for one, stored in taken:
+                if (delivery := await self._opened(one, stored)) is not None:
+                    self.running[delivery.key] = delivery
+                    self._begin(delivery)
+        except BaseException:
+            self._doubtful = True
+            raise
+        finally:
+            self._promised = 0
+            if self._doubtful:
+                self.wanted.set()
+
+    @property
+    def _places(self) -> int:
+        return self._limits.running_max - len(self.running) - self._promised - self._asked
 
     async def take(self, count_max: int) -> list[Delivery]:
         """Take what may be delivered now, at most `count_max`; what can't be read is buried on the way."""
@@ -117,10 +154,21 @@ class Lane:
 
     async def _take(self, count_max: int) -> list[Delivery]:
         found = await self._found(count_max)
-        if not found:
+        self._behind = len(found) >= count_max
+        # Places may have been promised in the meantime.
+        now, later = found[: max(self._places, 0)], found[max(self._places, 0) :]
+        for candidate in later:
+            self._freed(candidate.stream)
+        if not now:
             return []
-        positions = [candidate.position for candidate in found]
-        mine, stored = await self._ledger.take(self.reaction, positions)
+        self._asked = len(now)
+        try:
+            mine, stored = await self._ledger.take(self.reaction, [candidate.position for candidate in now])
+            return await self._all_opened(mine, stored)
+        finally:
+            self._asked = 0
+
+    async def _all_opened(self, mine: list[Taken], stored: dict[int, Stored]) -> list[Delivery]:
         deliveries: list[Delivery] = []
         for taken in mine:
             delivery = await self._opened(taken, stored.get(taken.position))
@@ -189,7 +237,8 @@ class Lane:
             for stream in streams:
                 del self._free[stream]
             found.update((one.position, one) for one in await self._ledger.heads(streams) if may_go(one))
-        self._cursor = await self._read_on(self._cursor, None, count_max, found, may_go)
+        if len(found) < count_max:
+            self._cursor = await self._read_on(self._cursor, None, count_max, found, may_go)
         if self._swept is not None and len(found) < count_max:
             swept = await self._read_on(self._swept, self._cursor, count_max, found, may_go)
             self._swept = None if swept >= self._cursor else swept

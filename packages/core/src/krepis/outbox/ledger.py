@@ -13,7 +13,8 @@ Rules that hold, whatever dies at whatever moment:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from msgspec import Struct
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, delete, exists, insert, select, true, update
 
 from krepis._system import SystemSources
-from krepis.outbox.sequencer import own_work
+from krepis.outbox.sequencer import Made, own_work
 from krepis.outbox.tables import dead_letters, deliveries, events, workers
 from krepis.sql import Database, Instant, Sql, UniqueViolation, statement
 
@@ -183,33 +184,45 @@ class Ledger:
 
         return await own_work(self._database, first, reads=True)
 
-    async def take(self, reaction: str, positions: list[int]) -> tuple[list[Taken], dict[int, Stored]]:
-        """Take those that nobody has, with their events. Whoever has something has given a sign of life."""
-        while self._resting is not None:  # else a sign of rest could be the last word of a worker that has something
+    @asynccontextmanager
+    async def taking(self) -> AsyncGenerator[Callable[[Sql], Awaitable[None]]]:
+        """Around a transaction that takes deliveries, in which what this gives is called.
+
+        Whoever has something has given a sign of life, and no sign of rest is its last word.
+        """
+        while self._resting is not None:
             await asyncio.wait([self._resting])
+        now = self._monotonic()
+        due = self._busy_since is None or now > self._busy_since + self._beat_s
+        given = False
+
+        async def alive(sql: Sql) -> None:
+            nonlocal given
+            if due:
+                await self._beat(sql, busy=True)
+                given = True
+
         self._taking += 1
         try:
-            return await self._take(reaction, positions)
+            yield alive
+            if given:
+                self._busy_since = now
         finally:
             self._taking -= 1
 
-    async def _take(self, reaction: str, positions: list[int]) -> tuple[list[Taken], dict[int, Stored]]:
-        now = self._monotonic()
-        beats = self._busy_since is None or now > self._busy_since + self._beat_s
+    async def take(self, reaction: str, positions: list[int]) -> tuple[list[Taken], dict[int, Stored]]:
+        """Take those that nobody has, with their events."""
+        async with self.taking() as alive:
 
-        async def taken(sql: Sql) -> tuple[list[Taken], dict[int, Stored]]:
-            if beats:
-                await self._beat(sql, busy=True)
-            mine = await sql.all(TAKE, whose=reaction, positions=positions, me=self.me)
-            if not mine:
-                return [], {}
-            stored = await sql.all(STORED, positions=[one.position for one in mine])
-            return sorted(mine, key=lambda one: one.position), {one.position: one for one in stored}
+            async def taken(sql: Sql) -> tuple[list[Taken], dict[int, Stored]]:
+                await alive(sql)
+                mine = await sql.all(TAKE, whose=reaction, positions=positions, me=self.me)
+                if not mine:
+                    return [], {}
+                stored = await sql.all(STORED, positions=[one.position for one in mine])
+                return sorted(mine, key=lambda one: one.position), {one.position: one for one in stored}
 
-        mine = await own_work(self._database, taken, fleeting=True)
-        if beats:
-            self._busy_since = now
-        return mine
+            return await own_work(self._database, taken, fleeting=True)
 
     async def give_back(self, reaction: str, running: list[int]) -> None:
         """Give back what this worker has of a reaction and does not run: what it took without hearing of it."""
@@ -300,6 +313,17 @@ class Ledger:
                     await sql.run(JOIN, id=self.me, beat=1, busy=busy)
             except UniqueViolation:  # another lane of this process was faster
                 await sql.run(BEAT, which=self.me, is_busy=busy)
+
+
+def taken_from(made: Made) -> tuple[Taken, Stored]:
+    """A delivery that the sequencer has taken while it made it."""
+    assert made.stream is not None
+    assert made.id is not None
+    assert made.name is not None
+    assert made.body is not None
+    assert made.context is not None
+    stored = Stored(made.position, made.id, made.name, made.body, made.context)
+    return Taken(made.position, made.stream, attempts=1), stored
 
 
 def is_due(due: datetime | None, now: datetime, pause_max_s: float) -> bool:

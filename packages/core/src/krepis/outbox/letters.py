@@ -102,6 +102,7 @@ async def replay(database: Database, chosen: list[Letter]) -> list[Letter]:
                 "position": letter.position,
                 "reaction": letter.reaction,
                 "stream": stream_of(letter.reaction, letter.about),
+                "owner": None,
                 "attempts": 0,
             }
             for letter in alive

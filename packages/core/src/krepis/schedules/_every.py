@@ -77,8 +77,13 @@ class Every(Struct, frozen=True):
         """When it is due. Raises `KrepisError`."""
         return read_slots(self.text, self.zone)
 
-    def due(self, slots: Slots, standing: Standing, now: datetime) -> tuple[datetime, bool] | None:
-        """The slot that is next and not later than `now`, and whether it is run or passed over; `None` for nothing."""
+    def due(
+        self, slots: Slots, standing: Standing, now: datetime, begun: datetime | None
+    ) -> tuple[datetime, bool] | None:
+        """The slot that is next and not later than `now`, and whether it is run or passed over; `None` for nothing.
+
+        `begun` is when a run began that did not end: its slot was in time, however late it is now.
+        """
         if self.missed == "all":
             start = max(standing.slot, now - timedelta(seconds=self.missed_max_s))
             slot = next(slots.after(start))
@@ -87,7 +92,9 @@ class Every(Struct, frozen=True):
         if found is None:
             return None
         late = now - found > timedelta(seconds=self.grace_s)
-        return found, not (self.missed == "skip" and late and not standing.attempts)
+        # A failure, too, was one of that slot only if it was due by then.
+        tried = any(one is not None and found <= one for one in (begun, standing.wait_until))
+        return found, not (self.missed == "skip" and late and not tried)
 
 
 def every(

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from krepis.app import Service
     from krepis.schedules._part import Schedules
 
-LEASE_MARGIN_S = 15.0
-"""How much longer than its deadline a run is held: a rollback takes time, and two machines' clocks differ."""
-
 BOOKKEEPING_S = 30.0
 AHEAD_S = 60.0
 _RETRY_DOUBLINGS_MAX = 10
@@ -82,6 +79,7 @@ class Follower:
         self._sources = service.sources
         self._schedule = schedule
         self._slots = schedule.slots()
+        self._lease_time = timedelta(seconds=schedule.timeout_s + part.lease_margin_s)
         self._places = places
         self._phased = service.plans[schedule.kind].mode == "phased"
         self._store = cast(Database, service.app.store)
@@ -104,7 +102,7 @@ class Follower:
         while True:
             now = self._sources.now()
             standing = await self._standing(now)
-            due = self._schedule.due(self._slots, standing, now)
+            due = self._due(standing, now)
             if due is None or any(one is not None and one > now for one in (standing.wait_until, standing.lease_until)):
                 return tried
             if not due[1]:
@@ -116,10 +114,10 @@ class Follower:
 
     async def _step(self) -> None:
         """Look where the schedule stands; then wait for its next slot, or do what is due."""
-        schedule, now = self._schedule, self._sources.now()
+        now = self._sources.now()
         standing = await self._standing(now)
         self._warn_of_future(standing, now)
-        due = schedule.due(self._slots, standing, now)
+        due = self._due(standing, now)
         if due is None:
             return await self._wait_until(next(self._slots.after(max(standing.slot, now))))
         held = [one for one in (standing.wait_until, standing.lease_until) if one is not None and one > now]
@@ -193,6 +191,11 @@ class Follower:
         pause = self._part.retry_s * 2 ** min(standing.attempts, _RETRY_DOUBLINGS_MAX)
         return await self._run(FAIL, until=run.slot, again=self._sources.now() + timedelta(seconds=pause))
 
+    def _due(self, standing: Standing, now: datetime) -> tuple[datetime, bool] | None:
+        # A lease that nobody gave back is that of a process which was killed in the middle.
+        begun = None if standing.lease_until is None else standing.lease_until - self._lease_time
+        return self._schedule.due(self._slots, standing, now, begun)
+
     async def _standing(self, now: datetime) -> Standing:
         """Where the schedule stands. One that is new stands at this moment: what was before is not missed."""
         name = self._schedule.name
@@ -204,8 +207,7 @@ class Follower:
 
     async def _lease(self, run: Run) -> bool:
         now = self._sources.now()
-        end = now + timedelta(seconds=self._schedule.timeout_s + LEASE_MARGIN_S)
-        return bool(await self._run(LEASE, until=run.slot, now=now, owner=run.owner, end=end))
+        return bool(await self._run(LEASE, until=run.slot, now=now, owner=run.owner, end=now + self._lease_time))
 
     async def _run(self, wanted: Statement[Any], **params: Any) -> Any:
         params["schedule"] = self._schedule.name

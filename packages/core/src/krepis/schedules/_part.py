@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CONCURRENT_MAX = 4
 LOOK_S = 5.0
 RETRY_S = 30.0
+LEASE_MARGIN_S = 15.0
 
 
 class Schedules(Part):
@@ -32,6 +33,8 @@ class Schedules(Part):
     - `concurrent_max`: how many of them run at the same time in one process.
     - `look_s`: how long a step of the clock, or the death of another process in the middle of a run, may go unnoticed.
     - `retry_s`: the pause after a failed attempt; each further one is twice as long.
+    - `lease_margin_s`: how much longer than its deadline a command that calls out is held for the process that runs it: a
+      rollback takes time, and two machines' clocks differ.
     """
 
     def __init__(
@@ -40,12 +43,14 @@ class Schedules(Part):
         concurrent_max: int = CONCURRENT_MAX,
         look_s: float = LOOK_S,
         retry_s: float = RETRY_S,
+        lease_margin_s: float = LEASE_MARGIN_S,
     ) -> None:
         assert concurrent_max > 0, "a schedule that may never run is none"
         self.schedules = schedules
         self.concurrent_max = concurrent_max
         self.look_s = look_s
         self.retry_s = retry_s
+        self.lease_margin_s = lease_margin_s
         # The runs of this process, by the identity of their unit's origin, for `inside`.
         self.runs: dict[int, Run] = {}
 

@@ -26,7 +26,12 @@ from krepis.schema.tree import AnyOf, Schema
 REQUIRED = NODEFAULT
 """Stands for the default of a setting that has to be given."""
 
-RESERVED = frozenset({"app", "settings", "run"})
+TABLES = frozenset({"run", "guard", "plugins", "history", "generator", "sandbox", "legion"})
+"""Tables of `krepis.toml` that belong to tools of Krepis, this package's or others'. Each tool reads its own; the settings
+of an app can't stand there, and nothing here judges what does. A new tool adds its name.
+"""
+
+RESERVED = frozenset({"app", "python", "settings"}) | TABLES
 """What `krepis.toml` holds for Krepis itself."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*\Z")
@@ -124,7 +129,7 @@ class Declared:
                 f"`{self.prefix}` of `{kind.__name__}` can't begin the name of an environment variable",
                 hint='write capital letters, digits and single underscores: `PREFIX = "LIBRARY"`',
             )
-        if self.section in RESERVED and kind.__module__.partition(".")[0] != "krepis":
+        if self.section in RESERVED and not kind.__module__.startswith(("krepis.", "krepis_")):
             raise KrepisError(
                 f"the table `[{self.section}]` of krepis.toml is Krepis's own, so `{kind.__name__}` can't have it",
                 hint='give the class another one: `SECTION = "library"`',

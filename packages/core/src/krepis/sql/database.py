@@ -154,13 +154,18 @@ class Database:
         """Close every connection; what is still open on one is rolled back."""
         await self._engine.close()
 
-    def transact(self, ctx: Context, mode: Mode, work: Callable[[Sql], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+    def transact(
+        self, ctx: Context, mode: Mode, work: Callable[[Sql], Awaitable[T]], *, opening: str = ""
+    ) -> Coroutine[Any, Any, T]:
         """Run `work` in one unit of work; see `krepis.port.Store.transact` and `Mode`.
 
         A unit that meets a conflict is run again from the start, in mode `phased` with its outbound calls: `ctx` gives
         them the same ids, so give those to the other side as idempotency keys.
+
+        `opening` is for Krepis's own parts: statements without parameters which PostgreSQL runs at the begin of a unit
+        that writes, in the same round trip (its isolation, a lock). SQLite has no use for it.
         """
-        return self._engine.transact(ctx, mode, work)
+        return self._engine.transact(ctx, mode, work, opening)
 
     async def create_tables(self) -> None:
         """Make every table of `metadata`, in a database that has none of them: for tests and trials."""
@@ -189,7 +194,7 @@ class Engine(Protocol):
     async def open(self, ctx: Context) -> None: ...
     async def close(self) -> None: ...
     async def script(self, ctx: Context, texts: list[str]) -> None: ...
-    async def transact(self, ctx: Context, mode: Mode, work: Callable[[Sql], Awaitable[T]]) -> T: ...
+    async def transact(self, ctx: Context, mode: Mode, work: Callable[[Sql], Awaitable[T]], opening: str) -> T: ...
 
 
 def _parsed(url: str) -> URL:

@@ -61,18 +61,19 @@ class PostgresEngine:
             raise
         await self._desks.commit(desk, ctx)
 
-    async def transact(self, ctx: Context, mode: Mode, work: Work[T]) -> T:
+    async def transact(self, ctx: Context, mode: Mode, work: Work[T], opening: str = "") -> T:
+        begin_write = f"{self._begin_write}; {opening}" if opening else self._begin_write
         try:
-            return await self._once(ctx, mode, work)
+            return await self._once(ctx, mode, work, begin_write)
         except Again as again:
             signal = again
-        return await run_again(ctx, self._limits, signal, lambda: self._once(ctx, mode, work))
+        return await run_again(ctx, self._limits, signal, lambda: self._once(ctx, mode, work, begin_write))
 
-    async def _once(self, ctx: Context, mode: Mode, work: Work[T]) -> T:
+    async def _once(self, ctx: Context, mode: Mode, work: Work[T], begin_write: str) -> T:
         desks = self._desks
         writing = mode == "write"
-        desk = None if mode == "phased" else await desks.begin(ctx, self._begin_write if writing else BEGIN_READ)
-        unit = PostgresSql(ctx, desks, self.plans.of(ctx), self._begin_write, desk, writing=writing)
+        desk = None if mode == "phased" else await desks.begin(ctx, begin_write if writing else BEGIN_READ)
+        unit = PostgresSql(ctx, desks, self.plans.of(ctx), begin_write, desk, writing=writing)
         try:
             result = await work(unit)
             check_unspent(unit)

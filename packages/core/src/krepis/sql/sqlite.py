@@ -57,7 +57,8 @@ class SqliteEngine:
         finally:
             self._desks.leave(desk)
 
-    async def transact(self, ctx: Context, mode: Mode, work: Work[T]) -> T:
+    async def transact(self, ctx: Context, mode: Mode, work: Work[T], opening: str = "") -> T:
+        del opening  # a unit that writes is alone, and serializable
         once = self._write if mode == "write" else self._read if mode == "read" else self._phased
         try:
             return await once(ctx, work)

@@ -14,7 +14,7 @@ import krepis.jobs
 import krepis.outbox
 import krepis.schedules
 from krepis.files import FileRef
-from krepis.sql import Exact, Instant, Json, include_tables
+from krepis.sql import Exact, Instant, Json, include_tables, tenanted
 from krepis.sql.types import Converter, Portable
 from krepis.types import Money
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Numeric, String, Table, Uuid
@@ -145,6 +145,7 @@ staff = Table(
     Column("id", Uuid(), primary_key=True),
     Column("name", String(100), nullable=False),
     Column("role", String(20), nullable=False),
+    Column("branch", String(63)),
 )
 
 accounts = Table(
@@ -160,6 +161,21 @@ covers = Table(
     metadata,
     Column("isbn", String(13), ForeignKey("books.isbn"), primary_key=True),
     Column("picture", Json(FileRef), nullable=False),
+)
+
+# One branch never sees what another one writes: every statement on this table is narrowed to the branch of `ctx`.
+notes = tenanted(
+    Table(
+        "notes",
+        metadata,
+        Column("id", Uuid(), primary_key=True),
+        Column("branch", String(63), nullable=False),
+        Column("text", String(1000), nullable=False),
+        Column("written_by", Uuid(), ForeignKey("staff.id"), nullable=False),
+        Column("written_at", Instant(), nullable=False),
+        Index("notes_latest", "branch", "written_at", "id"),
+    ),
+    "branch",
 )
 
 include_tables(

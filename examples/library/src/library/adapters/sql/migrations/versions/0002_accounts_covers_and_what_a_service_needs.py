@@ -1,4 +1,4 @@
-"""Accounts, covers, and what a service in production needs.
+"""Accounts, covers, notes, and what a service in production needs.
 
 Revision 0002, after 0001.
 """
@@ -232,9 +232,31 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["isbn"], ["books.isbn"], name=op.f("covers_isbn_fk")),
         sa.PrimaryKeyConstraint("isbn", name=op.f("covers_pk")),
     )
+    op.create_table(
+        "notes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("branch", sa.String(length=63), nullable=False),
+        sa.Column("text", sa.String(length=1000), nullable=False),
+        sa.Column("written_by", sa.Uuid(), nullable=False),
+        sa.Column("written_at", krepis.sql.Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["written_by"], ["staff.id"], name=op.f("notes_written_by_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("notes_pk")),
+    )
+    with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.create_index("notes_latest", ["branch", "written_at", "id"], unique=False)
+
+    with op.batch_alter_table("staff", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("branch", sa.String(length=63), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("staff", schema=None) as batch_op:
+        batch_op.drop_column("branch")
+
+    with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.drop_index("notes_latest")
+
+    op.drop_table("notes")
     op.drop_table("covers")
     with op.batch_alter_table("krepis_single_use_tokens", schema=None) as batch_op:
         batch_op.drop_index("krepis_single_use_tokens_subject")

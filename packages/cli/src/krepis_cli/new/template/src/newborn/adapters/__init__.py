@@ -1,0 +1,1 @@
+"""How the service meets the world: its doors, and what stands behind its ports."""
