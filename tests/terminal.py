@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -31,7 +32,7 @@ class Terminal:
             stdout=inner,
             stderr=inner,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - a test has one thread
+            preexec_fn=_at_a_terminal,  # noqa: PLW1509 - a test has one thread
             **options,  # type: ignore[call-overload]
         )
         os.close(inner)
@@ -48,7 +49,11 @@ class Terminal:
     def end(self) -> tuple[int, str]:
         """The exit code, and all that was shown."""
         self._read(lambda: False)
-        code = self.process.wait(WAIT_S)
+        try:
+            code = self.process.wait(WAIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
         os.close(self._master)
         return code, self.text.replace("\r\n", "\n")
 
@@ -69,6 +74,16 @@ class Terminal:
             if not piece:
                 return
             self.text += piece.decode("utf-8", "surrogateescape")
+
+
+def heeding_ctrl_c() -> None:
+    """For a new process: SIGINT means something also where the tests run in the background, whose processes ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _at_a_terminal() -> None:
+    heeding_ctrl_c()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def in_pipes(

@@ -75,5 +75,15 @@ def test_a_cache_that_can_not_be_written_costs_nothing_but_time(installed: dict[
     assert run(installed, "hello")[0] == 0
 
 
+def test_nothing_is_kept_in_the_current_folder(installed: dict[str, str], tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    for home, cache in (("home", "cache"), (str(tmp_path / "home"), "cache"), ("", "")):
+        environment = {**installed, "HOME": home, "XDG_CACHE_HOME": cache}
+        done = subprocess.run([KREPIS, "hello"], env=environment, cwd=here, capture_output=True, check=False)
+        assert (done.returncode, list(here.iterdir())) == (0, [])
+    assert (tmp_path / "home" / ".cache" / "krepis").is_dir()
+
+
 def test_the_version_is_shown(installed: dict[str, str]) -> None:
     assert run(installed, "--version")[1].startswith("krepis 0.")

@@ -99,10 +99,13 @@ class Store:
             self._migrate()
 
     def _version(self) -> int:
-        application, version, objects = (
-            self.db.execute(question).fetchone()[0]
-            for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
-        )
+        questions = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
+        inside = self.db.in_transaction
+        if not inside:
+            self.db.execute("BEGIN")  # all of one moment: another process may be making the file
+        application, version, objects = (self.db.execute(question).fetchone()[0] for question in questions)
+        if not inside:
+            self.db.execute("COMMIT")
         if application != APPLICATION_ID and (version or objects):
             raise StoreError(
                 f"`{self.path}` is a database that Krepis has not made", hint="move it away; Krepis makes its own"

@@ -328,6 +328,21 @@ def test_all_candidates_are_told_to_programs(root, tmp_path, python):
     assert {"path", "origin", "version", "problem", "lacks", "wanted", "prefix"} <= set(chosen[0])
 
 
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9", b"\x1b[31mred", b"new\nline", "\u202eleft".encode(), b'it\'s "quoted" $HOME']
+)
+def test_a_project_in_a_folder_with_a_hostile_name_is_looked_at_like_any_other(root, tmp_path, name):
+    hostile = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    root.rename(hostile)
+    ran = run(hostile, tmp_path, "--only=app", "--only=project-python", "--only=folder")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert all(line.isprintable() for line in ran.stdout.splitlines())
+    findings = found(hostile, tmp_path, "app", "project-python", "folder", "log")
+    assert {finding["state"] for finding in findings.values()} == {"ok"}
+    (hostile / "krepis.toml").rename(hostile / "away")
+    assert "`krepis new NAME` makes one" in run(hostile, tmp_path, "--only=project-python").stdout
+
+
 @pytest.mark.parametrize("jobs", ["0", "many", "65"])
 def test_a_number_of_jobs_that_is_none_is_wrong_use(root, tmp_path, jobs):
     assert run(root, tmp_path, "--jobs", jobs).returncode == 2

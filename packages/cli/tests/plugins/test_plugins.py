@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from krepis.verbs import Parser
+from krepis.verbs import Parser, printable
 from krepis_cli.plugins.messages import Description, Message, NoiseError, Option, WrongMessageError, decoded
 from krepis_cli.plugins.options import add_options
 from krepis_cli.plugins.settings import PluginsSettings
@@ -106,11 +106,16 @@ def test_a_wrong_command_line_never_reaches_the_plugin(shelf, words, code):
 
 
 def test_names_that_are_not_utf_8_arrive_as_they_are(shelf):
-    shelf.add("told = begin({'name': 'word'})\nos.write(2, os.fsencode(told['arguments']['word']))\ntell('finished')")
+    shelf.add(
+        "told = begin({'name': 'word'})\nos.write(2, os.fsencode(told['arguments']['word']))\n"
+        "tell('propose', changes=[{'path': 'new.txt', 'text': ''}])\ntell('finished')"
+    )
     folder = shelf.project / os.fsdecode(b"\xff\n")
     folder.mkdir()
     code, _, said = in_pipes("odd", "--debug", b"\xfe\x1b", cwd=folder, env=shelf.environment)
     assert (code, said.splitlines()[-1]) == (0, "�\\x1b")
+    assert shelf.krepis("history")[0] == 0
+    assert shelf.operations() == ["odd"]
 
 
 def test_what_a_plugin_proposes_is_one_operation_that_can_be_taken_back(shelf):
@@ -315,7 +320,7 @@ def test_whatever_a_plugin_describes_is_refused_or_has_a_help_that_steers_no_ter
     except ValueError:
         return
     shown = parser.format_help()
-    assert shown.replace("\n", "").isprintable()
+    assert "\n".join(map(printable, shown.split("\n"))) == shown
     assert all(option.name in shown for option in options if option.name.startswith("--"))
 
 

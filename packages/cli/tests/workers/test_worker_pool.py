@@ -4,6 +4,7 @@ import os
 import random
 import sys
 import time
+from argparse import ArgumentTypeError
 
 import pytest
 from _faulty import alive, pids_of, plant_project, until
@@ -141,9 +142,9 @@ def test_a_pool_without_tasks_starts_nobody(root):
         assert list(pool.map([])) == []
 
 
-@pytest.mark.parametrize("text", ["0", "-1", str(JOBS_MAX + 1), "two", "", "1.5", "9" * 5000])
+@pytest.mark.parametrize("text", ["0", "-1", str(JOBS_MAX + 1), "two", "", "1.5", "\u0663", "9" * 5000])
 def test_a_number_of_jobs_that_is_none_is_refused(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ArgumentTypeError, match=f"is no number from 1 to {JOBS_MAX}"):
         read_jobs(text)
 
 

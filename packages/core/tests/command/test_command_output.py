@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from serving import KREPIS
-from terminal import Terminal, compare, in_pipes
+from terminal import Terminal, compare, heeding_ctrl_c, in_pipes
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -62,6 +62,24 @@ def test_nothing_that_is_said_steers_a_terminal(environment: dict[str, str]) -> 
     assert out.replace("\n", "").isprintable()
     assert json.loads(answer)["text"] == "\x1b]0;owned\x07\x1b[2J\u202etxt\x9b31m\x7f"
     assert json.loads(error)["hint"] == json.loads(answer)["text"]
+
+
+@pytest.mark.parametrize(
+    "words", ["config check", "config show", "run", "run no.such:app", "db status", "audit list --json"]
+)
+def test_a_folder_with_a_hostile_name_is_named_on_one_line(
+    environment: dict[str, str], tmp_path: Path, words: str
+) -> None:
+    folder = tmp_path / b"x\x1b[2J\nkrepis: all is well\r \xe2\x80\xae\xff".decode("utf-8", "surrogateescape")
+    folder.mkdir()
+    for toml in (None, "", "app = 1\n", "["):
+        if toml is not None:
+            (folder / "krepis.toml").write_text(toml, encoding="utf-8")
+        code, text = Terminal([KREPIS, *words.split()], cwd=folder, env=environment).end()
+        assert code in (0, 1)
+        assert text.replace("\n", "").isprintable()
+        assert "\nkrepis: all is well" not in text
+        assert "Traceback" not in text
 
 
 def test_names_that_are_no_utf_8_are_shown_and_told_to_machines(environment: dict[str, str]) -> None:
@@ -156,7 +174,12 @@ def test_ctrl_c_is_answered_with_a_word_and_the_signal(environment: dict[str, st
 def test_ctrl_c_while_a_verb_is_loaded_is_answered_too(environment: dict[str, str]) -> None:
     slow = "import sys, time\nprint('loading', file=sys.stderr, flush=True)\ntime.sleep(600)\n"
     Path(environment["PYTHONPATH"], "probe_verb.py").write_text(slow, encoding="utf-8")
-    process = subprocess.Popen([KREPIS, "probe", "say"], env=environment, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [KREPIS, "probe", "say"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        preexec_fn=heeding_ctrl_c,  # noqa: PLW1509 - a test has one thread
+    )
     assert process.stderr is not None
     assert process.stderr.readline() == b"loading\n"
     process.send_signal(signal.SIGINT)

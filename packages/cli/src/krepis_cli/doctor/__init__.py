@@ -50,7 +50,11 @@ def examine(
     step: Callable[[], None] = lambda: None,
 ) -> Iterator[Finding]:
     """The findings about this machine and the project that `folder` is in, those in `only`; `step` hears of each probe."""
-    project = Project.around(folder)
+    for finding in _found(Project.around(folder), only, jobs, step):
+        yield finding.harmless()
+
+
+def _found(project: Project, only: Collection[str], jobs: int | None, step: Callable[[], None]) -> Iterator[Finding]:
     rest = [name for name in _PROBES if name in only]
     if "python" in only:
         yield looked.command_python()
@@ -90,5 +94,5 @@ def _probed(root: Path, names: list[str], jobs: int | None, step: Callable[[], N
 def _read(name: str, outcome: Outcome) -> Finding | None:
     if outcome.error is not None:
         said = f"the probe failed: {outcome.error.args[0]}"
-        return Finding(name, "broken", said, outcome.error.hint, needed=_PROBES[name][1]).harmless()
-    return None if outcome.value is None else msgspec.convert(outcome.value, Finding).harmless()
+        return Finding(name, "broken", said, outcome.error.hint, needed=_PROBES[name][1])
+    return None if outcome.value is None else msgspec.convert(outcome.value, Finding)

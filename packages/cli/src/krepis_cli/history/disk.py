@@ -23,13 +23,14 @@ class Disk:
         self, folder: int, name: bytes, chunks: Iterable[bytes], mode: int, owner: tuple[int, int] | None
     ) -> None:
         """A new file with these contents; there must be none. `owner` is given where it is not who asks."""
-        file = os.open(name, CREATE, 0o600, dir_fd=folder)
+        file = os.open(name, CREATE, mode & 0o666, dir_fd=folder)
         try:
             for chunk in chunks:
                 self.write(file, chunk)
             if owner is not None:
                 os.fchown(file, *owner)
-            os.fchmod(file, mode)
+            if owner is not None or os.fstat(file).st_mode & 0o7777 != mode:  # the umask had its say
+                os.fchmod(file, mode)
         finally:
             os.close(file)
 

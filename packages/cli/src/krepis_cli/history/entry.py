@@ -79,11 +79,14 @@ class OnDisk:
 
 
 class Entry(NamedTuple):
-    """What stands at a path. `mode` holds the permission bits of a file or a folder."""
+    """What stands at a path. `mode` holds the permission bits of a file or a folder, `owner` the ids of the user and the
+    group where they are not those of who asks; an operation keeps them, and the log does not know them.
+    """
 
     kind: Kind
     mode: int = 0
     content: Content | None = None
+    owner: tuple[int, int] | None = None
 
     @property
     def hash(self) -> bytes | None:

@@ -164,6 +164,8 @@ class OperationLog:
             yield
 
     def _apply(self, proposal: Proposal) -> Operation | None:
+        for name, _, _ in proposal.steps:
+            steps.named(name)
         problems = proposal.problems()
         if problems:
             raise Refused(problems)
@@ -189,15 +191,7 @@ class OperationLog:
             return stage.fill(moves)
         except BaseException as error:
             self._unstage(stage)
-            if isinstance(error, OSError):
-                raise KrepisError(
-                    f"nothing was changed: {_why(error)}", hint="is the disk full or read-only?"
-                ) from error
-            if isinstance(error, ContentChanged):
-                raise KrepisError(
-                    "nothing was changed: a large file was written to meanwhile", hint="try again"
-                ) from None
-            raise
+            raise _unchanged(error) from error
 
     def _record(self, proposal: Proposal, changes: list[Change], stage: Stage) -> int:
         """From the end of this on it counts. Whatever goes wrong before has changed nothing."""
@@ -207,13 +201,10 @@ class OperationLog:
                 number = operations.add(proposal.kind, proposal.arguments, self._now(), proposal.target)
                 operations.add_changes(number, changes)
                 operations.add_steps(number, proposal.steps)
+                stage.flushed()
         except BaseException as error:
             self._unstage(stage)
-            if isinstance(error, ContentChanged):
-                raise KrepisError(
-                    "nothing was changed: a large file was written to meanwhile", hint="try again"
-                ) from None
-            raise
+            raise _unchanged(error) from error
         return number
 
     def _unstage(self, stage: Stage) -> None:
@@ -274,7 +265,9 @@ class OperationLog:
         moves, left = self._remaining(list(self.operations.changes(operation.id)), back=back)
         try:
             with _uninterrupted():
-                self._carry_out(operation.id, moves, stage, stage.fill(moves), back=back)
+                staged = stage.fill(moves)
+                stage.flushed()
+                self._carry_out(operation.id, moves, stage, staged, back=back)
         except (OSError, KrepisError, KeyboardInterrupt) as error:
             if not back:
                 with self.store.transaction():
@@ -383,6 +376,15 @@ def _interruptible() -> Generator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _unchanged(error: BaseException) -> BaseException:
+    """What is raised for what went wrong before anything had changed."""
+    if isinstance(error, OSError):
+        return KrepisError(f"nothing was changed: {_why(error)}", hint="is the disk full or read-only?")
+    if isinstance(error, ContentChanged):
+        return KrepisError("nothing was changed: a large file was written to meanwhile", hint="try again")
+    return error
 
 
 def _why(error: BaseException) -> str:

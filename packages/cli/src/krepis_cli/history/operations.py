@@ -128,7 +128,7 @@ class Operations:
         done = self._db.execute(
             "INSERT INTO operation (parent, kind, target, arguments, at, state)"
             " VALUES ((SELECT max(id) FROM operation), ?, ?, ?, ?, 'pending')",
-            (kind, target, json.dumps(arguments, ensure_ascii=False), int(at.timestamp() * 1e6)),
+            (kind, target, json.dumps(arguments), int(at.timestamp() * 1e6)),
         )
         assert done.lastrowid is not None
         return done.lastrowid
@@ -146,7 +146,7 @@ class Operations:
     def add_steps(self, operation: int, steps: Iterable[tuple[str, Mapping[str, Any], bool]]) -> None:
         """What it is going to do beside the files, in this order."""
         rows = [
-            (operation, number, name, json.dumps(arguments, ensure_ascii=False), back, "open")
+            (operation, number, name, json.dumps(arguments), back, "open")
             for number, (name, arguments, back) in enumerate(steps)
         ]
         self._db.executemany("INSERT INTO step VALUES (?, ?, ?, ?, ?, ?)", rows)

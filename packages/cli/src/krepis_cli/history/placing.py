@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from threading import Thread
 from typing import NamedTuple
 
 from krepis_cli.history.disk import Disk
@@ -29,6 +31,28 @@ class Move(NamedTuple):
     then: Entry
 
 
+class Flushing:
+    """Waits for the device in a thread of its own: meanwhile the log is written."""
+
+    def __init__(self, flush: Callable[[], None]) -> None:
+        self._flush = flush
+        self._error: OSError | None = None
+        self._thread = Thread(target=self._run)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until it is done. Raises what it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._flush()
+        except OSError as error:
+            self._error = error
+
+
 class Stage:
     """A folder in `.krepis` where files lie complete before any is put at its place."""
 
@@ -37,9 +61,12 @@ class Stage:
         self._disk = disk
         self._krepis = os.open(b".krepis", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=tree.folder(b""))
         self._folder: int | None = None
+        self._flushing: Flushing | None = None
 
     def fill(self, moves: Iterable[Move]) -> dict[bytes, bytes]:
-        """Stage what needs it, flushed; where each path's file lies. Raises `OSError`: nothing has changed then."""
+        """Stage what needs it; where each path's file lies. It is on the device when `flushed` returns. Raises `OSError`:
+        nothing has changed then.
+        """
         self.clear()
         needed = [move for move in moves if move.then.kind in ("file", "link") and not _mode_only(move)]
         if not needed:
@@ -56,15 +83,25 @@ class Stage:
             if move.then.kind == "link":
                 self._disk.symlink(folder, name, b"".join(content.chunks()))
             else:
-                owner = self._tree.owner(move.path) if move.now.kind == "file" else None
-                self._disk.create(folder, name, checked(content), move.then.mode, owner)
+                self._disk.create(folder, name, checked(content), move.then.mode, move.now.owner)
                 files.append(name)
+        self._flushing = Flushing(lambda: self._flush_staged(folder, files))
+        return staged
+
+    def flushed(self) -> None:
+        """Wait until all that is staged is on the device. Raises `OSError`."""
+        if self._flushing is not None:
+            flushing, self._flushing = self._flushing, None
+            flushing.wait()
+
+    def _flush_staged(self, folder: int, files: list[bytes]) -> None:
         if len(files) <= FLUSHED_ALONE_MAX or not self._disk.flush_all(folder):
             self._disk.flush(folder, files)
-        return staged
 
     def clear(self) -> None:
         """Take away what is left of it, from this time or from one that was interrupted."""
+        with suppress(OSError):
+            self.flushed()
         if self._folder is not None:
             os.close(self._folder)
             self._folder = None
@@ -80,6 +117,8 @@ class Stage:
         self._disk.rmdir(self._krepis, STAGE)
 
     def close(self) -> None:
+        with suppress(OSError):
+            self.flushed()
         if self._folder is not None:
             os.close(self._folder)
         os.close(self._krepis)

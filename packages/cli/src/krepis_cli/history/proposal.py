@@ -225,11 +225,8 @@ class Proposal:
         """What stands there now; remembered, so that a later change of it is seen."""
         if path not in self._seen:
             try:
-                # The signature is older than what is read: a change between the two is seen as well.
-                self._seen[path] = self._tree.signature(path)
-                self._before[path] = self._tree.entry(path)
+                self._before[path], self._seen[path] = self._tree.look(path)
             except NotOurs as why:
-                self._seen.pop(path, None)
                 raise Refused([Problem(path, str(why))]) from None
         return self._before[path]
 

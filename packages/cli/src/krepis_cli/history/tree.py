@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import stat
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from pathlib import Path
 from krepis_cli.history.entry import ABSENT, HELD_BYTES_MAX, Content, Entry, Held, OnDisk
 from krepis_cli.history.names import printable, split
 
-OPEN_FOLDERS_MAX = 128
+OPEN_FOLDERS_MAX = 2048
+"""At most, and half of what the process may open."""
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -33,6 +35,8 @@ class Tree:
         self.root = root
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[bytes, int] = OrderedDict()
+        self._folders_max = _folders_max()
+        self._owner = (os.geteuid(), os.getegid())
 
     def close(self) -> None:
         self.forget()
@@ -57,35 +61,41 @@ class Tree:
         above, name = split(path)
         opened = os.open(name, FOLDER_FLAGS, dir_fd=self.folder(above))
         self._open[path] = opened
-        if len(self._open) > OPEN_FOLDERS_MAX:
+        if len(self._open) > self._folders_max:
             os.close(self._open.popitem(last=False)[1])
         return opened
 
     def signature(self, path: bytes) -> Signature:
-        """What tells a path from its later self, without reading it."""
-        found = self._stat(path)
-        if found is None:
-            return None
-        if stat.S_ISDIR(found.st_mode):  # its times change with what is in it, which is not its own change
-            return (found.st_mode, 0, 0, found.st_ino, 0)
-        return (found.st_mode, found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
+        """What tells a path from its later self, without reading it. Raises `NotOurs`."""
+        above, name = split(path)
+        try:
+            return _signature(os.stat(name, dir_fd=self.folder(above), follow_symlinks=False))
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return None
+            raise NotOurs(f"`{printable(path)}`: {error.strerror}") from error
 
     def entry(self, path: bytes) -> Entry:
         """What stands at a path. Raises `NotOurs`."""
+        return self.look(path)[0]
+
+    def look(self, path: bytes) -> tuple[Entry, Signature]:
+        """What stands at a path, and its signature from before it was read. Raises `NotOurs`."""
         above, name = split(path)
         try:
-            folder = self.folder(above)
-            file = os.open(name, FILE_FLAGS, dir_fd=folder)
+            file = os.open(name, FILE_FLAGS, dir_fd=self.folder(above))
         except OSError as error:
             return self._unopened(path, error)
         try:
             found = os.fstat(file)
             mode = stat.S_IMODE(found.st_mode)
             if stat.S_ISDIR(found.st_mode):
-                return Entry("folder", mode)
+                return Entry("folder", mode), _signature(found)
             if not stat.S_ISREG(found.st_mode):
                 raise NotOurs("a pipe, a device or a socket")
-            return Entry("file", mode, self._content(path, file, found.st_size))
+            owner = (found.st_uid, found.st_gid)
+            content = self._content(path, file, found.st_size)
+            return Entry("file", mode, content, None if owner == self._owner else owner), _signature(found)
         finally:
             os.close(file)
 
@@ -100,18 +110,12 @@ class Tree:
         """Tell of everything in a folder, the folder itself last."""
         for name in self.names(path):
             inner = path + b"/" + name
-            known = self._stat(inner)
-            if known is not None and stat.S_ISDIR(known.st_mode):
+            known = self.signature(inner)
+            if known is not None and stat.S_ISDIR(known[0]):
                 self.walk(inner, found)
             else:
                 found(inner)
         found(path)
-
-    def owner(self, path: bytes) -> tuple[int, int] | None:
-        """Who owns what stands there, if it is somebody else than who asks."""
-        found = self._stat(path)
-        ours = (os.geteuid(), os.getegid())
-        return None if found is None or (found.st_uid, found.st_gid) == ours else (found.st_uid, found.st_gid)
 
     def _content(self, path: bytes, file: int, size: int) -> Content:
         if size > HELD_BYTES_MAX:
@@ -125,30 +129,26 @@ class Tree:
             size = len(data)
         return Held(data)
 
-    def _unopened(self, path: bytes, error: OSError) -> Entry:
-        if error.errno == errno.ENOENT:
-            return ABSENT
+    def _unopened(self, path: bytes, error: OSError) -> tuple[Entry, Signature]:
         above, name = split(path)
         try:
             folder = self.folder(above)
-        except (FileNotFoundError, NotADirectoryError):
-            return ABSENT
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if stat.S_ISLNK(found.st_mode):
+                return Entry("link", 0, Held(os.readlink(name, dir_fd=folder))), _signature(found)
         except OSError as blocked:
-            if blocked.errno == errno.ELOOP:
-                return ABSENT
-            raise NotOurs(f"in a folder that can't be opened: {blocked.strerror}") from blocked
-        try:
-            return Entry("link", 0, Held(os.readlink(name, dir_fd=folder)))
-        except FileNotFoundError:
-            return ABSENT
-        except OSError:
-            raise NotOurs(f"can't be read: {error.strerror}") from error
+            if blocked.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return ABSENT, None
+            raise NotOurs(f"can't be looked at: {blocked.strerror}") from blocked
+        raise NotOurs(f"can't be read: {error.strerror}") from error
 
-    def _stat(self, path: bytes) -> os.stat_result | None:
-        above, name = split(path)
-        try:
-            return os.stat(name, dir_fd=self.folder(above), follow_symlinks=False)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-                return None
-            raise NotOurs(f"`{printable(path)}`: {error.strerror}") from error
+
+def _signature(found: os.stat_result) -> Signature:
+    if stat.S_ISDIR(found.st_mode):  # its times change with what is in it, which is not its own change
+        return (found.st_mode, 0, 0, found.st_ino, 0)
+    return (found.st_mode, found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
+
+
+def _folders_max() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(16, min(OPEN_FOLDERS_MAX, soft // 2))

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import json
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,14 +127,17 @@ class _Heard:
                 elif operation := log.apply(proposal):
                     facts["operation"] = operation.id
                     lines += [summary(change) for change in changes]
-                    self._console.note(f"operation {operation.id}; `krepis undo` takes it back")
         self._console.answer(facts, lines)
+        if number := facts.get("operation") if self._proposed else None:
+            self._console.note(f"operation {number}; `krepis undo` takes it back")
 
     @contextmanager
     def _proposal(self, said: dict[str, Any]) -> Generator[tuple[OperationLog, Proposal]]:
         root = project_of(_project(), self._verb)
         with OperationLog(root, told=self._console.warn) as log:
-            proposal = log.propose(self._verb, {"plugin": self._session.plugin.distribution, "arguments": said})
+            proposal = log.propose(
+                self._verb, {"plugin": self._session.plugin.distribution, "arguments": _recorded(said)}
+            )
             for one in self._proposed:
                 put_into(proposal, one.changes)
             yield log, proposal
@@ -168,3 +172,8 @@ def _project() -> Path | None:
         return project_root()
     except KrepisError:
         return None
+
+
+def _recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as the log keeps them: what is not UTF-8 is a question mark there."""
+    return json.loads(json.dumps(arguments, ensure_ascii=False).encode("utf-8", "replace"))

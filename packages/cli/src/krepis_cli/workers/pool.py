@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -132,8 +133,7 @@ def default_jobs() -> int:
 
 
 def read_jobs(text: str) -> int:
-    """`--jobs N`, for `argparse`. Raises `ValueError`."""
-    jobs = int(text)
-    if not 1 <= jobs <= JOBS_MAX:
-        raise ValueError(jobs)
-    return jobs
+    """`--jobs N`: the type of an option. Raises `argparse.ArgumentTypeError`."""
+    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= JOBS_MAX:
+        return int(text)
+    raise ArgumentTypeError(f"`{text[:20]}` is no number from 1 to {JOBS_MAX}")

@@ -85,8 +85,11 @@ def keep_text(name: str, state: str, text: str) -> None:
 
 
 def cache_folder() -> str:
-    """Where the command keeps what it can find again."""
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "krepis")
+    """Where the command keeps what it can find again. Never in the current folder: a relative path means nothing there."""
+    for folder in (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache")):
+        if os.path.isabs(folder):
+            return os.path.join(folder, "krepis")
+    return os.path.join(os.devnull, "krepis")  # nobody's home: nothing can be kept
 
 
 def environment_state() -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from krepis._cli.printable import printable
 from krepis.errors import KrepisError
 from krepis.settings import Settings
 from krepis.settings.toml import find_toml, read_toml
@@ -30,10 +31,10 @@ def app_name(given: str | None) -> str:
     if given:
         return _checked(given, "MODULE:APP", _EXAMPLE)
     if settings is None:
-        raise KrepisError(f"there is no krepis.toml in {Path.cwd()} or above it", hint=_EXAMPLE)
+        raise KrepisError(f"there is no krepis.toml in {printable(str(Path.cwd()))} or above it", hint=_EXAMPLE)
     name = read_toml(settings).table.get("app")
     if not isinstance(name, str):
-        raise KrepisError(f"{settings} names no app", hint=_EXAMPLE)
+        raise KrepisError(f"{printable(str(settings))} names no app", hint=_EXAMPLE)
     return _checked(name, "MODULE:APP", _EXAMPLE)
 
 
@@ -86,7 +87,7 @@ def _load(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and module_name.startswith(error.name):
             raise KrepisError(
-                f"there is no module `{error.name}`", hint=f"looked in: {', '.join(sys.path[:3])}"
+                f"there is no module `{error.name}`", hint=f"looked in: {printable(', '.join(sys.path[:3]))}"
             ) from None
         raise
     return getattr(module, attribute, None)

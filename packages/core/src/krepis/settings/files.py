@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from krepis._lines import safe
 from krepis.errors import KrepisError
 
 VALUE_BYTES_MAX = 65_536
@@ -46,4 +47,4 @@ def _unreadable(path: str, error: Exception) -> KrepisError:
             hint = "let the user that the server runs as read it"
         case _:
             hint = "name a plain file"
-    return KrepisError(f"`{path}` can't be read: {said}", hint=hint)
+    return KrepisError(f"`{safe(path)}` can't be read: {said}", hint=hint)

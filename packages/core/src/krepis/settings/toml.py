@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from krepis._lines import safe
 from krepis.errors import KrepisError
 
 NAME = "krepis.toml"
@@ -50,14 +51,15 @@ class Toml:
 
 def read_toml(file: Path) -> Toml:
     """The file. Raises `KrepisError` when it is too large, no UTF-8 or no TOML."""
+    name = safe(str(file))  # a folder can be called anything
     try:
         with file.open("rb") as opened:
             raw = opened.read(TOML_BYTES_MAX + 1)
     except OSError as error:
-        raise KrepisError(f"{file} can't be read: {error.strerror}", hint="let the server's user read it") from None
+        raise KrepisError(f"{name} can't be read: {error.strerror}", hint="let the server's user read it") from None
     if len(raw) > TOML_BYTES_MAX:
-        raise KrepisError(f"{file} is larger than {TOML_BYTES_MAX} bytes", hint="is it the right file?")
-    return parse_toml(raw, str(file))
+        raise KrepisError(f"{name} is larger than {TOML_BYTES_MAX} bytes", hint="is it the right file?")
+    return parse_toml(raw, name)
 
 
 def find_toml(start: Path) -> Path | None:
