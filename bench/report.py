@@ -42,9 +42,15 @@ def facts(command: list[str], versions: dict[str, str]) -> str:
 
 
 def revision() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+    """The commit; `-dirty` when something else than these results differs from it."""
+    head = git("rev-parse", "--short", "HEAD")
+    changed = git("status", "--porcelain", "--", ".", ":!bench/RESULTS.md")
+    return f"{head}-dirty" if head and changed else head or "unknown"
+
+
+def git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, check=False, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def cpu_model() -> str:

@@ -6,6 +6,7 @@ to its first answer with status 200.
 """
 
 import subprocess
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ def main() -> int:
     shell.add_argument("--app", default="library.app:app", help="the server to start (%(default)s)")
     shell.add_argument("--path", default="/openapi.json", help="what it is asked (%(default)s)")
     options = shell.parse_args()
+    os.environ.setdefault("LIBRARY_TOKEN_KEY", "for this measurement, and long enough for a key")
+    os.environ.setdefault("LIBRARY_DATABASE", "sqlite://")
     python = peers.ensure()
     cases = {f"`import {name}`": importing(python, name) for name in IMPORTS}
     cases["FastAPI on uvicorn, three routes, to the first 200"] = starting(python, "fastapi_app:app", "/")

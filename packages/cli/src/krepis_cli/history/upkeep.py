@@ -35,7 +35,7 @@ def prune(log: OperationLog, policy: Policy, now: datetime, *, really: bool = Tr
     did can't be taken back any more.
     """
     if policy.operations < 0 or policy.days < 0:
-        raise KrepisError("a policy keeps a number of operations and of days, not less than none")
+        raise KrepisError("a policy keeps a number of operations and of days, not less than none", exit_code=2)
     with log.held("history prune"):
         known = [one for one in log.operations.all() if one.state != "pruned"]
         young = now - timedelta(days=policy.days)
