@@ -5,8 +5,8 @@ the caches, as they are on the second start of any program. A start is timed fro
 to its first answer with status 200.
 """
 
-import subprocess
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable

@@ -19,7 +19,7 @@ NAMES = (
     "n_e_w_b_o_r_n",
     "shop2_0",
     "newborn",
-    "a_name_that_is_as_long_as_a_name_may_be_x",
+    "a_name_that_is_as_long_as_it_can_ever_be",
 )
 
 
