@@ -88,11 +88,11 @@ def interrupted():
     signal.raise_signal(signal.SIGINT)
 
 def closing():
-    os.closerange(3, 256)
+    os.closerange(3, 65536)
     hang()
 
 def scribbling():
-    for descriptor in range(3, 16):
+    for descriptor in range(3, 4096):
         try:
             os.write(descriptor, b"hello, I am no answer at all")
         except OSError:
