@@ -227,7 +227,7 @@ def timed(act: Callable[[], None]) -> float:
 
 def main() -> int:
     shell = measuring.parser("undo", __doc__, "--files 1000,10000 --repeat 3", "--write")
-    shell.add_argument("--files", default="1000,10000,100000", help="sizes of the tree (%(default)s)")
+    shell.add_argument("--files", default="1000,10000", help="sizes of the tree (%(default)s)")
     shell.add_argument("--repeat", type=int, default=5, help="rounds (%(default)s)")
     options = shell.parse_args()
     rows: list[list[str]] = []
