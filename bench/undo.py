@@ -2,7 +2,8 @@
 beside nothing but writing the files.
 
 Everybody makes durable what they do, in the same way: files by one `syncfs`, git's objects and references by its own
-`core.fsync=all` in batches, Krepis's log by SQLite. Each round has a new tree for each; git's first commit of it is not timed. Medians are printed.
+`core.fsync=all` in batches, Krepis's log by SQLite. Each round has a new tree for each; git's first commit of it is not timed.
+Medians are printed.
 """
 
 import ctypes
@@ -22,29 +23,28 @@ from bench.micro import measuring
 from krepis_cli.history import OperationLog
 
 CHANGED, NEW, DELETED = 700, 200, 100
-TREE_MB = 50
+FILE_BYTES = 5_000
 Work = list[tuple[str, str, bytes]]
 
 
-def plant(root: Path, count: int) -> list[str]:
-    """`count` files of about `TREE_MB` in all, whatever their number: text, some of it of bytes that don't compress."""
+def texts(count: int) -> Iterator[tuple[str, bytes]]:
+    """`count` files, `FILE_BYTES` on average: text, some of it of bytes that don't compress."""
     chance = Random(7)
     words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz_", k=chance.randint(3, 10))) for _ in range(3000)]
-    average = TREE_MB * 1_000_000 / 10_000
-    names: list[str] = []
+    lines = [" ".join(chance.choices(words, k=8)) for _ in range(20_000)]
     for number in range(count):
-        folder = root / f"pkg{number % 50}" / f"sub{number // 50 % 10}"
-        folder.mkdir(parents=True, exist_ok=True)
-        size = max(50, int(chance.expovariate(1 / average)))
-        if number % 100 == 2:
-            data = chance.randbytes(size)
-        else:
-            lines = [" ".join(chance.choices(words, k=8)) for _ in range(size // 55 + 1)]
-            data = "\n".join(lines).encode()
+        size = max(50, int(chance.expovariate(1 / FILE_BYTES)))
+        few = "\n".join(chance.choices(lines, k=size // 55 + 1)).encode()
         name = f"pkg{number % 50}/sub{number // 50 % 10}/mod_{number}.py"
+        yield name, chance.randbytes(size) if number % 100 == 2 else few
+
+
+def plant(root: Path, files: list[tuple[str, bytes]]) -> list[str]:
+    for folder in sorted({(root / name).parent for name, _ in files}):
+        folder.mkdir(parents=True)
+    for name, data in files:
         (root / name).write_bytes(data)
-        names.append(name)
-    return names
+    return [name for name, _ in files]
 
 
 def work_of(root: Path, names: list[str], turn: int) -> Work:
@@ -98,6 +98,27 @@ class Bare:
 
     def stored(self) -> int:
         return 0
+
+
+class Careful(Bare):
+    name = "the files alone, each by a rename"
+
+    def record(self, work: Work) -> None:
+        for act, name, data in work:
+            if act == "delete":
+                continue
+            beside = self.root / f"{name}.new"
+            if act == "new":
+                beside.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(data)
+        flush(self.root)
+        for act, name, _ in work:
+            path = self.root / name
+            if act == "delete":
+                path.unlink()
+            else:
+                path.with_name(f"{path.name}.new").rename(path)
+        flush(self.root)
 
 
 class Krepis:
@@ -172,7 +193,7 @@ class HastyGit(Git):
     durable = False
 
 
-TOOLS = (Bare, Krepis, Git, HastyGit)
+TOOLS = (Bare, Careful, Krepis, Git, HastyGit)
 
 
 def on_disk(folder: Path) -> int:
@@ -186,13 +207,14 @@ def fingerprint(root: Path) -> dict[str, bytes]:
 
 
 def measure(files: int, repeat: int, folder: Path) -> Iterator[list[str]]:
+    planted = list(texts(files))
     figures: dict[str, list[tuple[float, float, int]]] = {kind.name: [] for kind in TOOLS}
     for turn in range(repeat):
         for kind in TOOLS:
             # A tree of its own, and none is deleted before the end: ext4 looks long for a free inode where many went lately.
             root = folder / f"{turn}-{kind.__name__}"
             root.mkdir()
-            names = plant(root, files)
+            names = plant(root, planted)
             tool = kind(root)
             work = work_of(root, names, turn)
             tool.prepare(work)
@@ -226,8 +248,8 @@ def timed(act: Callable[[], None]) -> float:
 
 
 def main() -> int:
-    shell = measuring.parser("undo", __doc__, "--files 1000,10000 --repeat 3", "--write")
-    shell.add_argument("--files", default="1000,10000", help="sizes of the tree (%(default)s)")
+    shell = measuring.parser("undo", __doc__, "--files 10000 --repeat 3", "--write")
+    shell.add_argument("--files", default="1000,10000,100000", help="sizes of the tree (%(default)s)")
     shell.add_argument("--repeat", type=int, default=5, help="rounds (%(default)s)")
     options = shell.parse_args()
     rows: list[list[str]] = []

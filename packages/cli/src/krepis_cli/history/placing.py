@@ -10,17 +10,22 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from threading import Thread
+from queue import SimpleQueue
+from threading import Semaphore, Thread
 from typing import NamedTuple
 
 from krepis_cli.history.disk import Disk
-from krepis_cli.history.entry import Entry, checked
+from krepis_cli.history.entry import Entry, checked, data_of
 from krepis_cli.history.names import split
 from krepis_cli.history.tree import Tree
 
 STAGE = b"stage"
 FLUSHED_ALONE_MAX = 16
 """So many files, or folders, are flushed one by one; more with the whole file system, which is one wait instead of many."""
+
+WAITING_MAX = 1024
+WAITING_BYTES_MAX = 65_536
+"""So many files wait in memory to be staged, each of so many bytes; larger ones don't wait."""
 
 
 class Move(NamedTuple):
@@ -31,26 +36,36 @@ class Move(NamedTuple):
     then: Entry
 
 
-class Flushing:
-    """Waits for the device in a thread of its own: meanwhile the log is written."""
+class Worker:
+    """A thread that does what it is given, in order. After a failure it does nothing more; `wait` raises that."""
 
-    def __init__(self, flush: Callable[[], None]) -> None:
-        self._flush = flush
-        self._error: OSError | None = None
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._room = Semaphore(WAITING_MAX)
+        self._error: Exception | None = None
         self._thread = Thread(target=self._run)
         self._thread.start()
 
+    def do(self, work: Callable[[], None]) -> None:
+        """Have it done in time; waits while too much is waiting."""
+        self._room.acquire()
+        self._work.put(work)
+
     def wait(self) -> None:
-        """Until it is done. Raises what it raised."""
+        """Until all is done. Raises the first of what that raised."""
+        self._work.put(None)
         self._thread.join()
         if self._error is not None:
             raise self._error
 
     def _run(self) -> None:
-        try:
-            self._flush()
-        except OSError as error:
-            self._error = error
+        while (work := self._work.get()) is not None:
+            try:
+                if self._error is None:
+                    work()
+            except Exception as error:  # noqa: BLE001 - raised by `wait`
+                self._error = error
+            self._room.release()
 
 
 class Stage:
@@ -61,11 +76,11 @@ class Stage:
         self._disk = disk
         self._krepis = os.open(b".krepis", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=tree.folder(b""))
         self._folder: int | None = None
-        self._flushing: Flushing | None = None
+        self._worker: Worker | None = None
 
     def fill(self, moves: Iterable[Move]) -> dict[bytes, bytes]:
-        """Stage what needs it; where each path's file lies. It is on the device when `flushed` returns. Raises `OSError`:
-        nothing has changed then.
+        """Stage what needs it; where each path's file lies. A thread does that while the caller goes on: all is there, and
+        on the device, when `flushed` returns. Raises `OSError`: nothing has changed then.
         """
         self.clear()
         needed = [move for move in moves if move.then.kind in ("file", "link") and not _mode_only(move)]
@@ -73,26 +88,37 @@ class Stage:
             return {}
         self._disk.mkdir(self._krepis, STAGE)
         folder = self._folder = os.open(STAGE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._krepis)
+        worker = self._worker = Worker()
         staged: dict[bytes, bytes] = {}
         files: list[bytes] = []
         for number, move in enumerate(needed):
             name = b"%d" % number
             staged[move.path] = name
-            content = move.then.content
-            assert content is not None, "files and links have contents"
-            if move.then.kind == "link":
-                self._disk.symlink(folder, name, b"".join(content.chunks()))
-            else:
-                self._disk.create(folder, name, checked(content), move.then.mode, move.now.owner)
+            if move.then.kind == "file":
                 files.append(name)
-        self._flushing = Flushing(lambda: self._flush_staged(folder, files))
+            self._stage(worker, folder, name, move)
+        worker.do(lambda: self._flush_staged(folder, files))
         return staged
+
+    def _stage(self, worker: Worker, folder: int, name: bytes, move: Move) -> None:
+        content = move.then.content
+        assert content is not None, "files and links have contents"
+        if move.then.kind == "link":
+            target = data_of(content)
+            worker.do(lambda: self._disk.symlink(folder, name, target))
+            return
+        mode, owner = move.then.mode, move.now.owner
+        if content.size > WAITING_BYTES_MAX:  # piece by piece, and the log's pieces can be read by this thread alone
+            self._disk.create(folder, name, checked(content), mode, owner)
+        else:
+            data = [data_of(content)]
+            worker.do(lambda: self._disk.create(folder, name, data, mode, owner))
 
     def flushed(self) -> None:
         """Wait until all that is staged is on the device. Raises `OSError`."""
-        if self._flushing is not None:
-            flushing, self._flushing = self._flushing, None
-            flushing.wait()
+        if self._worker is not None:
+            worker, self._worker = self._worker, None
+            worker.wait()
 
     def _flush_staged(self, folder: int, files: list[bytes]) -> None:
         if len(files) <= FLUSHED_ALONE_MAX or not self._disk.flush_all(folder):
