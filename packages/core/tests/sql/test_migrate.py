@@ -83,6 +83,20 @@ async def test_an_upgraded_database_opens(project: Database, ctx: Context):
     await project.close()
 
 
+@pytest.mark.parametrize("project", ["file"], indirect=True)
+async def test_a_new_service_makes_its_file_at_the_first_start_and_changes_none_that_is_there(project: Database):
+    await written(project)
+    assert project.path is not None
+    project.path.unlink(missing_ok=True)
+    url = project.url.render_as_string(hide_password=False)
+    first = Database(url, metadata=metadata, migrations=project.migrations, make_new=True)
+    await first.open()
+    await first.close()
+    await migrate.downgrade(project, "base")
+    with pytest.raises(SchemaError, match="krepis db upgrade"):
+        await first.open()
+
+
 async def test_a_database_behind_the_code_does_not_open_and_says_what_to_run(project: Database):
     await written(project)
     with pytest.raises(SchemaError, match=r"(?s)is at no revision, this code wants `0001`.*run `krepis db upgrade`"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
@@ -56,6 +57,15 @@ def test_all_statements_of_an_adapters_module_are_compiled_before_the_start():
     class SqlBooks:
         WRONG = statement(select(books.c.isbn), into=Title)
         ALSO = statement(select(books.c.title), into=Book)
+
+    with pytest.raises(StatementError, match="2 statements can't be compiled"):
+        Database("sqlite://").prepare([SqlBooks])
+
+
+def test_variants_of_a_statement_in_a_mapping_or_a_tuple_are_compiled_before_the_start():
+    class SqlBooks:
+        VARIANTS: ClassVar[dict[bool, Any]] = {True: statement(select(books.c.isbn), into=Title), False: FIND}
+        PAIR = (statement(select(books.c.title), into=Book), FIND)
 
     with pytest.raises(StatementError, match="2 statements can't be compiled"):
         Database("sqlite://").prepare([SqlBooks])

@@ -8,16 +8,17 @@ What happens at `open`, by one rule each:
 
 - `sqlite://` (in memory) makes every table of `metadata`; nothing else ever does, but `create_tables`.
 - With `migrations`, the revision in the database must be the code's newest, or the start is refused.
+- With `make_new`, a SQLite file that is missing is made first, by all migrations: the first start of a new service.
 - Without, nothing is compared: the tables are somebody else's affair.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from sqlalchemy import URL, MetaData, create_mock_engine, make_url
 from sqlalchemy.exc import ArgumentError
@@ -56,6 +57,7 @@ class Database:
     - `attempts_max`: how often one unit is tried when it meets conflicts.
     - `statements_max`: compiled statements that SQLite keeps per connection.
     - `connect_wait_max_s`: how long connecting to PostgreSQL may take before it counts as away.
+    - `make_new`: opening makes a SQLite file that is not there, by all migrations; what is there is never changed.
     - `rollback_wait_max_s`: how long a rollback on PostgreSQL may take before the connection is thrown away.
     """
 
@@ -76,12 +78,14 @@ class Database:
         statements_max: int = 512,
         connect_wait_max_s: float = 2.0,
         rollback_wait_max_s: float = 2.0,
+        make_new: bool = False,
     ) -> None:
         assert pool_max > 0, "a pool of no connections serves nobody"
         assert attempts_max > 0, "a unit of work is tried at least once"
         self.url = _parsed(url)
         self.metadata = metadata
         self.migrations = migrations
+        self._make_new = make_new
         limits = Limits(
             pool_max=pool_max,
             waiting_max=waiting_max,
@@ -138,6 +142,10 @@ class Database:
 
     async def open(self) -> None:
         """Connect, and compare the database's revision with the code's. Raises `KrepisError` with what to do."""
+        if self._make_new and self.path is not None and not self.path.exists():
+            from krepis.sql.migrate import upgrade
+
+            await upgrade(self)
         ctx = _own_context()
         self._engine.plans.know(tenanted_tables(self.metadata))
         try:
@@ -221,8 +229,19 @@ def _statements(adapters: Sequence[Callable[..., Any]]) -> Iterator[Statement[An
     seen: set[str] = set()
     for adapter in adapters:
         made_by: Any = adapter.func if isinstance(adapter, partial) else adapter
-        yield from (value for value in getattr(made_by, "__dict__", {}).values() if isinstance(value, Statement))
+        yield from _among(getattr(made_by, "__dict__", {}).values())
         module = getattr(made_by, "__module__", None)
         if module in sys.modules and module not in seen:
             seen.add(module)
-            yield from (value for value in vars(sys.modules[module]).values() if isinstance(value, Statement))
+            yield from _among(vars(sys.modules[module]).values())
+
+
+def _among(values: Iterable[Any]) -> Iterator[Statement[Any]]:
+    """Those that stand by themselves, in a tuple or list, or in a mapping: variants of one statement."""
+    for value in values:
+        if isinstance(value, Statement):
+            yield value
+        elif isinstance(value, (tuple, list)):
+            yield from (one for one in cast("Sequence[Any]", value) if isinstance(one, Statement))
+        elif isinstance(value, Mapping):
+            yield from (one for one in cast("Mapping[Any, Any]", value).values() if isinstance(one, Statement))
