@@ -17,8 +17,8 @@ help:  ## show this
 setup:  ## make .venv with everything in it (done by the other targets too)
 	@tools/setup
 
-demo: setup  ## start the example server and walk through it
-	@$(PYTHON) examples/library/demo.py
+demo: setup  ## build the bookshop from its spec, check it, and serve it
+	@$(PYTHON) examples/demo.py
 
 test: setup lint types  ## lint, types and every test
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
@@ -43,8 +43,9 @@ long: setup  ## the tests again with many more examples and seeds (minutes)
 proto: setup  ## write the code that proto/ generates
 	@$(PYTHON) tools/proto.py
 
-docs: setup  ## write docs/cli.md from what the verbs say
+docs: setup  ## write what the verbs and the reader of specs say themselves into docs/
 	@$(PYTHON) tools/cli_docs.py
+	@$(PYTHON) tools/spec_docs.py
 
 lock: setup  ## pin what the pyproject.toml files ask for in constraints.txt
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) tools/lock.py

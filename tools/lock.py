@@ -13,7 +13,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 HEADER = (
     "# Written by `make lock` from the pyproject.toml files; do not edit. `make lock-upgrade` moves the versions.\n"
 )
-OURS = ("krepis", "krepis-cli", "library")
+OURS = ("krepis", "krepis-cli", "krepis-generator", "krepis-spec", "library")
 HOST_OPTIONS = ("--index-url", "--extra-index-url", "--find-links", "-i ", "-f ")
 
 

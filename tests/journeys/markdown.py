@@ -36,7 +36,7 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the reader is shown first; those that exist are played.
-DOCUMENTS = tuple(name for name in ("README.md", "docs/tutorial.md") if (ROOT / name).is_file())
+DOCUMENTS = tuple(name for name in ("README.md", "docs/tutorial.md", "docs/use.md") if (ROOT / name).is_file())
 
 OURS = frozenset({"krepis"})
 PORT_SHOWN = "8000"

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from journeys.markdown import DOCUMENTS, ROOT, Block, Deviation, Journey, matches, unplayable
+from journeys.specs import REFERENCE
 
 PAGES = tuple(
     path.relative_to(ROOT).as_posix()
     for path in sorted((ROOT / "docs").glob("*.md"))
-    if path.relative_to(ROOT).as_posix() not in DOCUMENTS
+    if path.relative_to(ROOT).as_posix() not in {*DOCUMENTS, REFERENCE}  # the blocks of the reference are specs
 )
 
 

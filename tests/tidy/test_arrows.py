@@ -11,7 +11,12 @@ from tidy import tree
 from tidy.tree import Module, sample
 
 # Distributions that are imported under another name than their own.
-IMPORTED_AS = {"argon2-cffi": "argon2", "opentelemetry-api": "opentelemetry", "protobuf": "google.protobuf"}
+IMPORTED_AS = {
+    "argon2-cffi": "argon2",
+    "markdown-it-py": "markdown_it",
+    "opentelemetry-api": "opentelemetry",
+    "protobuf": "google.protobuf",
+}
 
 # With what newer Pythons have: a module may ask for it there.
 STANDARD = sys.stdlib_module_names | {"compression"}

@@ -14,7 +14,7 @@ from tidy import tree
 
 CHECKED_IN = tree.ROOT / "packages/core/src/krepis/_proto"
 CONSTRAINTS = (tree.ROOT / "constraints.txt").read_text(encoding="utf-8")
-OURS = frozenset({"krepis", *tree.examples()})
+OURS = frozenset({"krepis", "krepis-generator", "krepis-spec", *tree.examples()})
 
 
 def differences(one: Path, other: Path) -> list[str]:
