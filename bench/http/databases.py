@@ -33,6 +33,10 @@ class Database(Protocol):
 
     def number(self, query: str) -> int: ...
 
+    def look_around(self) -> None:
+        """Let it see how its tables are filled, where it does so by itself after a minute."""
+        ...
+
 
 class NoDatabase:
     url = ""
@@ -40,6 +44,8 @@ class NoDatabase:
 
     def number(self, query: str) -> int:
         raise NotImplementedError(query)
+
+    def look_around(self) -> None: ...
 
 
 class SqliteFile:
@@ -58,6 +64,8 @@ class SqliteFile:
         finally:
             connection.close()
 
+    def look_around(self) -> None: ...
+
 
 @dataclass
 class PostgresDatabase:
@@ -68,6 +76,9 @@ class PostgresDatabase:
     def number(self, query: str) -> int:
         command = [str(self.psql), self.url, "-AtX", "-c", query]
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    def look_around(self) -> None:
+        subprocess.run([str(self.psql), self.url, "-qX", "-c", "ANALYZE"], check=True)
 
 
 class Postgres:

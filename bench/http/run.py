@@ -13,19 +13,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench import report
-from bench.http import databases, parts, peers
+from bench.http import bookshop, databases, peers
 from bench.http.databases import Database, NoDatabase, Postgres, SqliteFile
 from bench.http.processes import Wrong, free_port, pinned, serving
-from bench.http.scenarios import SCENARIOS, USUAL, Scenario, check, check_kept, script, store_first
+from bench.http.scenarios import BOOKSHOP, SCENARIOS, USUAL, Scenario
 from bench.http.servers import ALL, NAMES, Server
 from bench.http.table import Runs, table
-from bench.http.timing import require_wrk, timed, wrk
+from bench.http.timing import Run, require_wrk, timed, wrk
+from bench.http.visits import Visit, visit_of
 
 EXAMPLES = """examples:
   bench/run http --check-only                                   are all answers right?
   bench/run http --only fastapi,krepis-uvicorn --scenarios S2   one comparison, a minute
   bench/run http --seconds 8 --repeat 3 --write                 everything, into bench/RESULTS.md
   bench/run http --scenarios P,PW --repeat 3 --write            what each part costs
+  bench/run http --scenarios bookshop --repeat 3 --write        the server of a spec, beside one by hand
   bench/run http --unpinned --write                             the same with no core given to anybody
 """
 SERVER_CORE, WRK_CORE = 0, 1
@@ -82,8 +84,8 @@ def main(arguments: list[str]) -> int:
 
 
 def section(scenario: Scenario, options: argparse.Namespace) -> str:
-    if scenario.parts:
-        return "http-parts"
+    if scenario.race != "servers":
+        return {"parts": "http-parts", "bookshop": "bookshop"}[scenario.race]
     return "http-unpinned" if options.unpinned else "http-pinned"
 
 
@@ -100,7 +102,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         type=keys,
         default=USUAL,
         metavar="KEYS",
-        help=f"of {','.join(SCENARIOS)}; usual: {','.join(USUAL)}",
+        help=f"of {','.join(SCENARIOS)}; usual: {','.join(USUAL)}; `bookshop`: those with B",
     )
     parser.add_argument("--seconds", type=float, default=5, help="of each timed run (%(default)s)")
     parser.add_argument("--repeat", type=int, default=1, help="rounds, A B C A B C; medians are printed (%(default)s)")
@@ -119,7 +121,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def keys(text: str) -> tuple[str, ...]:
-    return known(text, SCENARIOS)
+    return BOOKSHOP if text == "bookshop" else known(text, SCENARIOS)
 
 
 def known(text: str, all: tuple[str, ...] | dict[str, Scenario]) -> tuple[str, ...]:
@@ -158,12 +160,15 @@ def session(server: Server, scenarios: list[Scenario], terms: Terms, results: di
     with report.scratch() as folder:
         try:
             database = database_for(server, folder, terms)
+            environment = {"BENCH_DB": database.url, **server.environment}
+            if server.shop:
+                environment |= bookshop.prepare(server, database, folder, terms.python)
             command = pinned(server.command(terms.python, port), terms.server_core)
-            with serving(
-                command, port=port, env={"BENCH_DB": database.url, **server.environment}, log=folder / "log"
-            ) as pid:
+            with serving(command, port=port, env=environment, log=folder / "log") as pid:
+                visit = visit_of(server, port, database, folder)
                 for scenario in scenarios:
-                    take_turn(server, scenario, terms, results, port=port, pid=pid, database=database, folder=folder)
+                    if run := take_turn(visit, server, scenario, terms, port=port, pid=pid, database=database):
+                        results[scenario.key].setdefault(server.name, []).append(run)
         except Wrong as wrong:
             return [f"{server.name} ({server.store}): {wrong}"]
     return []
@@ -176,42 +181,33 @@ def database_for(server: Server, folder: Path, terms: Terms) -> Database:
 
 
 def take_turn(
-    server: Server,
-    scenario: Scenario,
-    terms: Terms,
-    results: dict[str, Runs],
-    *,
-    port: int,
-    pid: int,
-    database: Database,
-    folder: Path,
-) -> None:
-    headers = parts.credentials(server, port)
-
-    def check_all() -> None:
-        check(scenario, port, headers)
-        parts.check_part(server, port, headers, folder)
-
-    check_all()
+    visit: Visit, server: Server, scenario: Scenario, terms: Terms, *, port: int, pid: int, database: Database
+) -> Run | None:
+    """The figures of one scenario, or nothing where answers are only checked. Raises `Wrong`."""
+    visit.check(scenario)
     if terms.check_only:
         say(f"{scenario.key:<4} {server.name:<16} right")
-        return
+        return None
     url = f"http://127.0.0.1:{port}{scenario.path}"
-    first = store_first(port) if scenario.reads_back else []
-    options = script(scenario, first, folder, headers, new_keys=server.part in parts.WITH_KEYS)
-    warm = wrk(url, seconds=WARM_UP_S, script=options, core=terms.wrk_core)
+    options, core = visit.options(scenario), terms.wrk_core
+    warm = wrk(url, seconds=WARM_UP_S, script=options, core=core)
+    visit.settle()
     run, load = timed(
-        url, server=pid, database=database.pid, seconds=terms.seconds, script=options, core=terms.wrk_core
+        url,
+        server=pid,
+        database=database.pid,
+        seconds=terms.seconds,
+        script=options,
+        core=core,
+        settle=visit.settle,
     )
-    check_all()
-    if scenario.store != "none" and not scenario.reads_back:
-        check_kept(database, warm.requests + load.requests)
-        parts.check_audited(server, database, warm.requests + load.requests)
-    results[scenario.key].setdefault(server.name, []).append(run)
+    visit.check(scenario)
+    visit.check_kept(scenario, warm.requests + load.requests)
     say(
         f"{scenario.key:<4} {server.name:<16} {run.rps:>8,.0f} rps, p99 {run.p99_ms:.1f} ms, "
         f"{run.per_cpu_s:,.0f} per CPU s, others {run.others_cores:.2f} cores"
     )
+    return run
 
 
 def versions() -> dict[str, str]:

@@ -38,10 +38,10 @@ class Scenario:
     store: str
     posts_of_ten: int  # how many of ten requests are POST /orders
     path: str = "/orders"
-    parts: bool = False  # whether it compares parts of Krepis, and not servers
+    race: str = "servers"  # or "parts" (of Krepis), or "bookshop" (one that is generated, one by hand)
 
     def is_for(self, server: Server) -> bool:
-        return (self.store, self.parts) == (server.store, bool(server.part))
+        return (self.store, self.race) == (server.store, server.race)
 
     @property
     def reads_back(self) -> bool:
@@ -59,12 +59,23 @@ SCENARIOS = {
         Scenario("S4M", "one order stored in SQLite, nine read", "sqlite", 1),
         Scenario("S5", "POST of an order with five lines, stored in PostgreSQL", "postgresql", 10),
         Scenario("S5G", "an order with five lines read back from PostgreSQL", "postgresql", 0),
-        Scenario("P", "S3 with a part of Krepis on", "none", 10, parts=True),
-        Scenario("PW", "S4 with a part of Krepis on that writes, too", "sqlite", 10, parts=True),
+        Scenario("P", "S3 with a part of Krepis on", "none", 10, race="parts"),
+        Scenario("PW", "S4 with a part of Krepis on that writes, too", "sqlite", 10, race="parts"),
         Scenario("S5M", "one order stored in PostgreSQL, nine read", "postgresql", 1),
+        *(
+            Scenario(f"{key}{letter}", f"bookshop on {name}: {title}", store, posts, path, race="bookshop")
+            for letter, name, store in (("", "SQLite", "sqlite"), ("P", "PostgreSQL", "postgresql"))
+            for key, title, posts, path in (
+                ("B1", "a page of 20 of 1,000 books, and how many there are", 0, "/books"),
+                ("B2", "the books whose title has a word", 0, "/books"),
+                ("B3", "an order of two lines, shown to its customer", 0, "/orders"),
+                ("B4", "an order of two lines placed, stock down, mail sent", 10, "/orders"),
+            )
+        ),
     )
 }
 NOTHING: Mapping[str, str] = MappingProxyType({})
+BOOKSHOP = tuple(key for key, scenario in SCENARIOS.items() if scenario.race == "bookshop")
 USUAL = ("S1", "S2", "S3", "S4", "S4G", "S5", "S5G")
 
 

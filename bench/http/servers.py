@@ -20,13 +20,19 @@ class Server:
     note: str
     baseline: bool = False  # what the ratios of its scenarios compare with
     part: str = ""  # of Krepis, that is on (or "none"); such a server runs in scenarios of parts and in no other
+    shop: str = ""  # "generated" or "by hand"; a bookshop runs in the scenarios of bookshops and in no other
+
+    @property
+    def race(self) -> str:
+        """Which race it runs in: one section of RESULTS.md, or one family of them."""
+        return "parts" if self.part else "bookshop" if self.shop else "servers"
 
     @property
     def environment(self) -> dict[str, str]:
         return {"BENCH_STORE": self.store, "BENCH_PART": self.part}
 
     def is_written(self) -> bool:
-        return (APPS / f"{self.module}.py").exists()
+        return self.shop == "generated" or (APPS / f"{self.module}.py").exists()
 
     def command(self, python: Path, port: int) -> list[str]:
         return [str(python), *UVICORN, "--port", str(port), f"{self.module}:app"]
@@ -65,5 +71,12 @@ PARTS = (
     Server("+audit", PARTS_APP, "sqlite", "`Audit`, with its sequencer", part="audit"),
     Server("+all", PARTS_APP, "sqlite", "all of these and of those above, with a token", part="all"),
 )
-ALL = (*SERVERS, *PARTS)
+BY_HAND, BUILT, OF_SPEC = "fastapi_bookshop_app", "bookshop.app", "`krepis use examples/bookshop.md`"
+BOOKSHOPS = (
+    Server("fastapi-orm", BY_HAND, "sqlite", "SQLAlchemy async ORM, aiosqlite", baseline=True, shop="by hand"),
+    Server("krepis-generated", BUILT, "sqlite", OF_SPEC, shop="generated"),
+    Server("fastapi-orm", BY_HAND, "postgresql", "SQLAlchemy async ORM, asyncpg", baseline=True, shop="by hand"),
+    Server("krepis-generated", BUILT, "postgresql", OF_SPEC, shop="generated"),
+)
+ALL = (*SERVERS, *PARTS, *BOOKSHOPS)
 NAMES = tuple(dict.fromkeys(server.name for server in ALL))

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.http.processes import Wrong, cpu_s, machine_busy_s, memory_mb, pinned
@@ -76,11 +77,20 @@ def percentile_ms(out: str, percent: int) -> float:
 
 
 def timed(
-    url: str, *, server: int, database: int | None, seconds: float, script: list[str], core: int | None
+    url: str,
+    *,
+    server: int,
+    database: int | None,
+    seconds: float,
+    script: list[str],
+    core: int | None,
+    settle: Callable[[], None],
 ) -> tuple[Run, Load]:
+    """`settle` waits for the work that the answers have left behind; what it costs the server counts."""
     spent = [lambda: cpu_s(server), lambda: cpu_s(database) if database else 0.0, children_s, machine_busy_s]
     before, start = [read() for read in spent], time.monotonic()
     load = wrk(url, seconds=seconds, script=script, core=core)
+    settle()
     wall_s = time.monotonic() - start
     server_s, database_s, wrk_s, machine_s = (read() - then for read, then in zip(spent, before, strict=True))
     run = Run(
