@@ -56,6 +56,7 @@ CHOSEN = (
     ("an envelope of nothing", "- answers: page of Book", "- answers: page of Book\n- input in: search"),
     ("a form that is none", "- door: `POST /orders -> 201`", "- door: `POST /orders -> 201`\n- input as: xml"),
     ("rows that are none", "stock -> 200`", "stock -> 200`\n- input as: csv"),
+    ("a name that a module has", "## Query search books", "## Query policy"),
     ("a quota without a number", "stock -> 200`", "stock -> 200`\n- at most: some per day"),
     ("a quota of no period", "stock -> 200`", "stock -> 200`\n- at most: 3 per fortnight per actor"),
     ("a quota per what is not there", "stock -> 200`", "stock -> 200`\n- at most: 3 per day per tenant"),

@@ -19,6 +19,8 @@ from krepis_spec import types as t
 from krepis_spec.blueprint import Blueprint
 from krepis_spec.types import Type
 
+WHOLE_DIGITS_MAX = 12
+
 
 class Annotations(Struct, frozen=True):
     """Writes annotations into a module, and imports there what they need. `package` is the project's."""
@@ -133,14 +135,12 @@ class Annotations(Struct, frozen=True):
         plain = self._from("decimal", "Decimal")
         if not limits:
             return plain
-        self.module.use("krepis.types", "decimals")
-        found = [f"decimals({type.places})"]
-        low = _bound(type.min, type.above, type.places, 1)
-        high = _bound(type.max, type.below, type.places, -1)
-        if low is not None or high is not None:
-            self.module.use("krepis.types", "between")
-            found.append(f"between({low}, {high})")
-        return f"{self._from('typing', 'Annotated')}[{plain}, {', '.join(found)}]"
+        self.module.use("krepis.types", "between", "decimals")
+        # Always both bounds: a column holds 64 bits, and what doesn't fit has to be refused at the door.
+        most = _most(type.places)
+        low = _bound(type.min or (None if type.above else f"-{most}"), type.above, type.places, 1)
+        high = _bound(type.max or (None if type.below else most), type.below, type.places, -1)
+        return f"{self._from('typing', 'Annotated')}[{plain}, decimals({type.places}), between({low}, {high})]"
 
     def _secret(self, type: t.SecretType) -> str:
         self.module.use("krepis.types", "Secret", "secret_length")
@@ -181,10 +181,14 @@ def _length(low: int, high: int | None) -> str | None:
     return None if not low and high is None else f"length({low}, {high})"
 
 
-def _bound(limit: str | None, excluded: str | None, places: int, direction: int) -> str | None:
+def _most(places: int) -> str:
+    """The largest amount of a field without a limit: sums of many of them still fit into a column."""
+    whole = "9" * min(WHOLE_DIGITS_MAX, 18 - places)
+    return f"{whole}.{'9' * places}" if places else whole
+
+
+def _bound(limit: str | None, excluded: str | None, places: int, direction: int) -> str:
     """The nearest value that is allowed."""
-    if limit is None and excluded is None:
-        return None
     value = Decimal(limit) if limit is not None else Decimal(excluded or 0) + direction * Decimal(1).scaleb(-places)
     whole = value == value.to_integral_value()
     return f"Decimal({int(value)})" if whole else f"Decimal({text_literal(str(value))})"

@@ -25,6 +25,8 @@ _Form = Literal["json", "csv", "form", "text"]
 _Period = Literal["minute", "hour", "day", "week", "month", "year"]
 _Per = Literal["actor", "tenant", "service"]
 
+MODULES = frozenset(("callers", "finders", "grant_role", "policy", "ports", "sessions", "views"))
+"""What stands beside the operations in a project's `application/`."""
 _BULLETS = ("door", "answers", "input in", "input as", "every", "at most", "once per")
 _FORMS: tuple[_Form, ...] = ("csv", "form", "text")
 _PERIODS: tuple[_Period, ...] = get_args(_Period)
@@ -85,6 +87,9 @@ class _Reader(Struct, frozen=True):
         if not re.match("[a-z]", name) or not is_usable(name):
             self.problems.add(title.span, f"`{title.text}` cannot be the name of {what}", "a good one: `place order`")
             return None
+        if name in MODULES:
+            message = f"`{title.text}` is the name of a module that every project has"
+            self.problems.add(title.span, message, f"say what is done: `show {title.text}`")
         thing = self.things.classes.get(class_name(title.text))
         if thing is not None:
             self.problems.add(title.span, f"`{class_name(title.text)}` is the name of {thing} already")

@@ -6,7 +6,6 @@ when the module is imported. Beyond six of them the rest are asked in SQL.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -69,9 +68,7 @@ class Filters(Scalars):
         before, self.parameters = self.parameters, {}
         text = self.condition(rest, scope).text
         mine, self.parameters = self.parameters, before
-        own = {key: value for key, value in mine.items() if re.search(rf"\b{name}\b", value)}
-        self.parameters |= {key: value for key, value in mine.items() if key not in own}
-        self.switched.setdefault(name, {}).update(own)
+        self.switched.setdefault(name, {}).update(mine)
         scope.query.where.append(Flag(name, text))
 
 
@@ -453,13 +450,14 @@ def _asked(question: Question, parameters: list[str], statements: dict[str, _Cal
     tests = tests if len(parameters) > 1 else f"({tests},)"
     given = _local(question, "given")
     targets = ", ".join(_target(question, key) for key in statements)
-    always = "".join(f'"{key}": {value}, ' for key, value in question.scalars.parameters.items())
+    always = question.scalars.parameters
+    first = "".join(f'"{key}": {value}, ' for key, value in always.items())
     lines = [
         f"{targets} = _{question.method.name.upper()}[{tests}]",
-        f"{given}: dict[str, Any] = {{{always}}}",
+        f"{given}: dict[str, Any] = {{{first}}}",
     ]
     for name in parameters:
-        mine = question.scalars.switched[name]
+        mine = {key: value for key, value in question.scalars.switched[name].items() if key not in always}
         if mine:
             lines.append(f"if {name} is not None:")
             lines += [f'    {given}["{key}"] = {value}' for key, value in mine.items()]
