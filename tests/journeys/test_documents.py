@@ -1,5 +1,6 @@
 """Every step that the documents show works as shown."""
 
+import os
 import re
 from functools import cache
 
@@ -12,6 +13,8 @@ from journeys.pages import PAGES, Program
 @pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_step_works_as_shown(document, tmp_path):
+    if document == "docs/use.md" and not os.environ.get("KREPIS_LONG"):
+        pytest.skip("`make long`: it runs all checks of a project; `make demo` does so, too")
     with Journey(tmp_path) as journey:
         for block in blocks((ROOT / document).read_text(encoding="utf-8")):
             journey.play(block)

@@ -52,11 +52,18 @@ class Shelf:
             (folder / path).write_text(text)
         self.source = folder / "src"
         self.migrations = self.source / blueprint.service.name / "adapters" / "sql" / "migrations"
-        if str(self.source) not in sys.path:
-            sys.path.insert(0, str(self.source))
 
     def module(self, name: str) -> Any:
-        return importlib.import_module(f"{self.blueprint.service.name}.{name}")
+        package, source = self.blueprint.service.name, str(self.source)
+        known = sys.modules.get(package)
+        if known is None or not next(iter(known.__path__)).startswith(
+            source
+        ):  # or another test's project of the same name
+            for one in [one for one in sys.modules if one == package or one.startswith(f"{package}.")]:
+                del sys.modules[one]
+            sys.path.insert(0, source)
+            importlib.invalidate_caches()
+        return importlib.import_module(f"{package}.{name}")
 
     @property
     def metadata(self) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from _bookshop import EUR, expression, problems_of, statements
 from _good_blocks import GOOD
-from _shop import EUR, expression, problems_of, statements
 
 from krepis_spec.blocks.scope import Mode
 from krepis_spec.document import Span

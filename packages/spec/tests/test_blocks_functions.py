@@ -1,7 +1,7 @@
 """The table of functions: each is called as its row says."""
 
 import pytest
-from _shop import expression
+from _bookshop import expression
 
 from krepis_spec.blocks import table
 from krepis_spec.blocks.functions import MEANINGS

@@ -6,8 +6,8 @@ import re
 
 import msgspec
 import pytest
+from _bookshop import expression, statements
 from _good_blocks import GOOD
-from _shop import expression, statements
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from _shop import problems_of
+from _bookshop import problems_of
 from _wrong_blocks import WRONG
 
 from krepis_spec.blocks.scope import Mode

@@ -1,7 +1,7 @@
 """Which type fits which, what two have in common, and how they are called."""
 
 import pytest
-from _shop import EUR, LINE, SHOP, STATUS
+from _bookshop import EUR, LINE, SHOP, STATUS
 
 from krepis_spec.fitting import bare, fits, items_of, joined, tuple_of, words
 from krepis_spec.types import (
